@@ -1,0 +1,102 @@
+#include "sim/bus/bus.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+namespace trapline {
+namespace {
+
+std::string hex(std::uint64_t value) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
+  return text;
+}
+
+}  // namespace
+
+Ram::Ram(std::string name, PhysAddr base, std::uint64_t size, bool read_only)
+    : name_(std::move(name)), base_(base), size_(size), read_only_(read_only) {
+  if (size == 0 || size % 4096 != 0 || base % 4096 != 0 || base + size - 1 < base) {
+    throw std::invalid_argument("RAM " + name_ + " at " + hex(base) + " with " + hex(size) +
+                                " bytes: base and size must be multiples of 4096");
+  }
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) {
+    throw std::runtime_error("RAM " + name_ + ": the host cannot reserve " + hex(size) + " bytes");
+  }
+  data_ = static_cast<std::uint8_t*>(memory);
+}
+
+Ram::~Ram() { munmap(data_, size_); }
+
+void Bus::check_free(const std::string& name, PhysAddr base, std::uint64_t size) const {
+  if (size == 0 || base + size - 1 < base) {
+    throw std::invalid_argument(name + " at " + hex(base) + ": bad size " + hex(size));
+  }
+  const auto overlaps = [&](PhysAddr other, std::uint64_t other_size) {
+    return base <= other + (other_size - 1) && other <= base + (size - 1);
+  };
+  for (const auto& ram : rams_) {
+    if (overlaps(ram->base(), ram->size())) {
+      throw std::invalid_argument(name + " at " + hex(base) + " overlaps RAM " + ram->name());
+    }
+  }
+  for (const Window& window : windows_) {
+    if (overlaps(window.base, window.size)) {
+      throw std::invalid_argument(name + " at " + hex(base) + " overlaps " +
+                                  std::string(window.device->name()));
+    }
+  }
+}
+
+Ram& Bus::add_ram(std::string name, PhysAddr base, std::uint64_t size, bool read_only) {
+  check_free(name, base, size);
+  rams_.push_back(std::make_unique<Ram>(std::move(name), base, size, read_only));
+  return *rams_.back();
+}
+
+void Bus::map(Device& device, PhysAddr base, std::uint64_t size) {
+  check_free(std::string(device.name()), base, size);
+  const auto at = std::find_if(windows_.begin(), windows_.end(),
+                               [&](const Window& window) { return window.base > base; });
+  windows_.insert(at, Window{base, size, &device});
+}
+
+Ram* Bus::ram_at(PhysAddr pa) {
+  for (const auto& ram : rams_) {
+    if (ram->contains(pa)) return ram.get();
+  }
+  return nullptr;
+}
+
+const Bus::Window* Bus::window_at(PhysAddr pa) const {
+  auto after = std::upper_bound(windows_.begin(), windows_.end(), pa,
+                                [](PhysAddr p, const Window& window) { return p < window.base; });
+  if (after == windows_.begin()) return nullptr;
+  const Window& window = *--after;
+  return pa - window.base < window.size ? &window : nullptr;
+}
+
+bool Bus::read(PhysAddr pa, void* to, std::uint64_t bytes) const {
+  const Ram* ram = ram_at(pa);
+  if (!ram || !ram->contains(pa, bytes)) return false;
+  std::memcpy(to, ram->host(pa), bytes);
+  return true;
+}
+
+bool Bus::write(PhysAddr pa, const void* from, std::uint64_t bytes) {
+  Ram* ram = ram_at(pa);
+  if (!ram || !ram->contains(pa, bytes)) return false;
+  std::memcpy(ram->host(pa), from, bytes);
+  return true;
+}
+
+void Bus::reset_devices() {
+  for (const Window& window : windows_) window.device->reset();
+}
+
+}  // namespace trapline

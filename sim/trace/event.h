@@ -1,0 +1,55 @@
+// One architectural fact, and whoever watches them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "sim/arch/types.h"
+
+namespace trapline {
+
+/// What happened. The numbers are part of the trace format: append, never renumber.
+enum class EventKind : std::uint8_t {
+  exception_entry = 1,   ///< a: target EL << 8 | source EL, b: ESR or interrupt kind, c: ELR, d: FAR
+  exception_return = 2,  ///< a: target EL << 8 | source EL, c: target PC
+  hypercall = 3,         ///< HVC: a: immediate, b..d: x0..x2
+  monitor_call = 4,      ///< SMC: a: immediate, b..d: x0..x2
+  sysreg_write = 5,      ///< a: SysReg key, b: value
+  interrupt_line = 6,    ///< a: INTID, b: level
+  interrupt_ack = 7,     ///< a: INTID, b: 0 physical, 1 virtual
+  interrupt_eoi = 8,     ///< a: INTID, b: 0 physical, 1 virtual
+  list_register = 9,     ///< a: index, b: value
+  timer_fired = 10,      ///< a: timer index, b: compare value
+  vcpu_switch = 11,      ///< a: old VMID, b: new VMID
+  psci = 12,             ///< a: function ID, b..d: arguments
+  wait = 13,             ///< WFI or WFE that suspends the CPU. a: 0 WFI, 1 WFE
+  wake = 14,             ///< The CPU resumed.
+  uart_line = 15,        ///< text: one line, a: UART index
+  mmio = 16,             ///< a: physical address, b: value, c: size << 1 | write
+  mpu_region = 17,       ///< a: region, b: PRBAR, c: PRLAR, d: EL
+  marker = 18,           ///< A guest marker. a: value
+  run_end = 19,          ///< a: exit reason, b: exit code
+  cpu_power = 20,        ///< a: target CPU, b: 1 on, 0 off
+  checkpoint = 21,       ///< Architectural state digest. a, b: digest
+};
+
+struct Event {
+  EventKind kind{};
+  std::uint8_t cpu = 0;
+  El el = El::el0;
+  std::uint16_t vmid = 0;
+  std::uint64_t instructions = 0;  ///< Retired by this CPU before the event.
+  std::uint64_t cycles = 0;        ///< Of this CPU.
+  std::uint64_t a = 0, b = 0, c = 0, d = 0;
+  std::string_view text{};         ///< Valid during the call only.
+};
+
+/// Whoever watches events. A sink must not change the run.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void on_event(const Event& event) = 0;
+};
+
+}  // namespace trapline
