@@ -23,11 +23,11 @@ enum class AccessKind : std::uint8_t { read, write, fetch };
 struct TranslationRequest {
   VirtAddr va = 0;
   AccessKind kind = AccessKind::read;
-  bool privileged = true;    ///< False for EL0, and for LDTR/STTR that act as EL0 accesses.
-  bool pan = false;          ///< PSTATE.PAN where it applies to this access (data, UAO/LDTR settled).
+  bool privileged = true;  ///< False for EL0, and for LDTR/STTR that act as EL0 accesses.
+  bool pan = false;        ///< PSTATE.PAN where it applies to this access (data, UAO/LDTR settled).
   bool stage1_only = false;  ///< AT S1E*: stop at the IPA. Walks still go through stage 2.
-  bool is_at = false;        ///< AT and debug look-ups: never update descriptors, never fault on AF
-                             ///< that hardware would have set.
+  bool is_at = false;        ///< AT: may set the access flag, never marks a page dirty.
+  bool debug = false;        ///< A debugger looks: descriptors are never written.
 };
 
 /// What the implementation has, from its ID registers. Constant over a CPU's life.
@@ -56,11 +56,13 @@ struct TranslationControls {
   std::uint64_t ttbr0 = 0;
   std::uint64_t ttbr1 = 0;
   std::uint64_t mair = 0;
-  std::uint64_t hcr_el2 = 0;  ///< 0 where EL2 is absent or disabled.
+  std::uint64_t sctlr_el2 = 0;  ///< Only EE, for the byte order of stage-2 tables.
+  std::uint64_t hcr_el2 = 0;    ///< 0 where EL2 is absent or disabled.
   std::uint64_t vtcr_el2 = 0;
   std::uint64_t vttbr_el2 = 0;
   TranslationFeatures features;
-  bool secure = false;  ///< Only reported (PAR_EL1.NS); the NS bits of descriptors are not modelled.
+  bool secure =
+      false;  ///< Only reported (PAR_EL1.NS); the NS bits of descriptors are not modelled.
 };
 
 /// True if EL1&0 accesses are subject to stage 2: HCR_EL2.VM or DC (DDI 0487 D8.2).
@@ -78,7 +80,8 @@ class PhysicalMemory {
   /// `pa` is 8-byte aligned. False: External abort on the walk.
   virtual bool read64(PhysAddr pa, std::uint64_t& value) = 0;
   /// Hardware update of a descriptor: writes `desired` if the word is still `expected`. Counts as a
-  /// store for whoever watches for self-modifying code.
+  /// store for whoever watches for self-modifying code. `error` (read-only memory, a device) is an
+  /// External abort on the walk; `changed` makes the walk start again.
   virtual Swap compare_and_swap64(PhysAddr pa, std::uint64_t expected, std::uint64_t desired) = 0;
 };
 
@@ -93,9 +96,12 @@ struct Permissions {
 
   constexpr bool allows(AccessKind kind, bool privileged) const {
     switch (kind) {
-      case AccessKind::read: return privileged ? el1_r : el0_r;
-      case AccessKind::write: return privileged ? el1_w : el0_w;
-      case AccessKind::fetch: return privileged ? el1_x : el0_x;
+      case AccessKind::read:
+        return privileged ? el1_r : el0_r;
+      case AccessKind::write:
+        return privileged ? el1_w : el0_w;
+      case AccessKind::fetch:
+        return privileged ? el1_x : el0_x;
     }
     return false;
   }
@@ -121,16 +127,16 @@ struct MemoryAttributes {
   constexpr bool operator==(const MemoryAttributes&) const = default;
 };
 
-/// The result of a walk: it answers for every kind of access to every address of the page, so it may
-/// be cached until a TLBI or a change of TranslationControls. Faults are never to be cached.
+/// The result of a walk: it answers for every kind of access to every address of the page, so it
+/// may be cached until a TLBI or a change of TranslationControls. Faults are never to be cached.
 struct Mapping {
-  PhysAddr pa_page = 0;     ///< Aligned to 1 << page_shift.
-  PhysAddr ipa_page = 0;    ///< Stage 1's output; equals pa_page without stage 2.
-  std::uint8_t page_shift = 12;    ///< log2 of what both stages' leaves map; at least 12.
-  std::uint8_t stage1_level = 0;   ///< Of the leaf, for permission faults. 0 where stage 1 is off.
+  PhysAddr pa_page = 0;           ///< Aligned to 1 << page_shift.
+  PhysAddr ipa_page = 0;          ///< Stage 1's output; equals pa_page without stage 2.
+  std::uint8_t page_shift = 12;   ///< log2 of what both stages' leaves map; at least 12.
+  std::uint8_t stage1_level = 0;  ///< Of the leaf, for permission faults. 0 where stage 1 is off.
   std::uint8_t stage2_level = 0;
-  Permissions stage1;              ///< WXN, hierarchical and implied execute-never applied; PAN not.
-  Permissions stage2;              ///< All set without stage 2.
+  Permissions stage1;  ///< WXN, hierarchical and implied execute-never applied; PAN not.
+  Permissions stage2;  ///< All set without stage 2.
   bool pan_protected : 1 = false;  ///< Privileged data accesses fault while PSTATE.PAN is in force.
   bool non_global : 1 = false;     ///< nG: tagged with the ASID.
   bool contiguous : 1 = false;     ///< The leaf's contiguous hint (both stages where both walk).
@@ -138,8 +144,9 @@ struct Mapping {
   /// A write that check() allows must be translated again with AccessKind::write, which marks the
   /// page dirty in the tables. Until then do not cache the page as writable.
   bool needs_dirty_update : 1 = false;
-  bool stage1_device : 1 = false;  ///< Stage 1 alone makes it Device: alignment faults are stage 1's.
-  MemoryAttributes attributes;     ///< Of both stages combined.
+  bool stage1_device : 1 =
+      false;                    ///< Stage 1 alone makes it Device: alignment faults are stage 1's.
+  MemoryAttributes attributes;  ///< Of both stages combined.
 
   constexpr PhysAddr offset_mask() const { return (1ull << page_shift) - 1; }
   constexpr PhysAddr pa(VirtAddr va) const { return pa_page | (va & offset_mask()); }
@@ -160,12 +167,12 @@ enum class FaultKind : std::uint8_t {
 
 struct Fault {
   FaultKind kind = FaultKind::translation;
-  std::uint8_t level = 0;      ///< Of the look-up that faulted; not used by alignment, tlb_conflict.
-  bool stage2 = false;         ///< Taken to EL2; `ipa` is valid.
-  bool s1ptw = false;          ///< Stage 2 fault on a stage-1 descriptor access.
-  bool on_update = false;      ///< With s1ptw: on a hardware write of the descriptor, not a read.
-  bool device_walk = false;    ///< With s1ptw: HCR_EL2.PTW refused Device memory.
-  PhysAddr ipa = 0;            ///< Faulting IPA with stage2, for HPFAR_EL2 (bits [11:0] included).
+  std::uint8_t level = 0;    ///< Of the look-up that faulted; not used by alignment, tlb_conflict.
+  bool stage2 = false;       ///< Taken to EL2; `ipa` is valid.
+  bool s1ptw = false;        ///< Stage 2 fault on a stage-1 descriptor access.
+  bool on_update = false;    ///< With s1ptw: on a hardware write of the descriptor, not a read.
+  bool device_walk = false;  ///< With s1ptw: HCR_EL2.PTW refused Device memory.
+  PhysAddr ipa = 0;          ///< Faulting IPA with stage2, for HPFAR_EL2 (bits [11:0] included).
 
   /// The DFSC/IFSC code of ESR_ELx and FST of PAR_EL1 (DDI 0487, ESR_EL1 "ISS for a Data Abort").
   std::uint8_t fsc() const;
@@ -174,19 +181,19 @@ struct Fault {
 
 using TranslationResult = std::variant<Mapping, Fault>;
 
-/// Translates and checks one access, PAN included. Updates access flag and dirty state in the tables
-/// where the controls ask for that. Allocates nothing.
+/// Translates and checks one access, PAN included. Updates access flag and dirty state in the
+/// tables where the controls ask for that. Allocates nothing.
 TranslationResult translate(Regime regime, const TranslationRequest& request,
                             const TranslationControls& controls, PhysicalMemory& memory);
 
-/// The permission check of translate() alone, for a Mapping that was cached. `va` gives the IPA of a
-/// stage-2 fault. No value: allowed (but see Mapping::needs_dirty_update).
+/// The permission check of translate() alone, for a Mapping that was cached. `va` gives the IPA of
+/// a stage-2 fault. No value: allowed (but see Mapping::needs_dirty_update).
 std::optional<Fault> check(const Mapping& mapping, VirtAddr va, AccessKind kind, bool privileged,
                            bool pan);
 
 /// PAR_EL1 for AT on `va` (DDI 0487 D24.2, PAR_EL1). The caller decides which faults of an AT are
 /// exceptions instead: an external abort, or a stage-2 fault on the walk of AT S1E0/1* from EL1.
-std::uint64_t par_el1(const TranslationResult& result, VirtAddr va, bool stage1_only, bool secure);
+std::uint64_t par_el1(const TranslationResult& result, VirtAddr va, bool secure);
 
 /// The ASID that tags non-global entries of this regime: TTBR0 or TTBR1 by TCR.A1, 8 or 16 bits by
 /// TCR.AS. 0 for el2.
