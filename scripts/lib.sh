@@ -154,3 +154,19 @@ private_apt_prepare() {
   mkdir -p "$dir"/{etc,preferences,state/lists/partial,cache/archives/partial}
   : >"$dir/state/status"
 }
+
+# build_preset PRESET [TARGET...]: configures once, then builds. Progress goes to standard error, for
+# standard output belongs to the caller's own result.
+build_preset() {
+  local preset=$1 target options=()
+  shift
+  if command -v ccache >/dev/null; then
+    export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  fi
+  for target; do options+=(--target "$target"); done
+  (
+    cd "$TRAPLINE_TOP" || exit
+    [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" || exit
+    cmake --build --preset "$preset" "${options[@]}"
+  ) >&2
+}
