@@ -25,7 +25,7 @@ struct DomainSpec {
   std::string append;    ///< Kernel command line.
   std::string dtb;       ///< Partial device tree for pass-through; empty for none.
   std::uint64_t memory = 0;  ///< Bytes; 0 takes the hypervisor's default (dom0 only).
-  unsigned vcpus = 1;
+  unsigned vcpus = 0;    ///< 0 takes the hypervisor's default (dom0: one a CPU; others: 1).
   bool vpl011 = true;    ///< Give the domain an emulated PL011.
 };
 

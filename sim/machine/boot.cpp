@@ -1,0 +1,217 @@
+#include "sim/machine/boot.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "sim/machine/xen_boot.h"
+
+namespace trapline {
+namespace {
+
+constexpr std::uint64_t kMiB = 1024 * 1024;
+constexpr std::uint64_t kGiB = 1024 * kMiB;
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kMaxRam = 255 * kGiB;  // Where QEMU's map puts its next window.
+constexpr std::uint64_t kDtbAlign = 2 * kMiB;  // It may be mapped by one 2 MiB block (booting.rst).
+constexpr std::uint64_t kMaxDtb = 2 * kMiB;    // booting.rst; Xen: MAX_FDT_SIZE.
+constexpr std::size_t kDtbSlack = 4096;
+
+bool has_something_to_boot(const MachineConfig& config) {
+  return config.xen || !config.kernel.empty() || !config.loads.empty();
+}
+
+class BootPlanner {
+ public:
+  explicit BootPlanner(const MachineConfig& config)
+      : config_(config), ram_{virt_region(VirtPart::ram).base, config.ram_bytes} {
+    check_machine_config(config);
+    plan_.entry_el = boot_el(config);
+    if (config.dtb.empty()) {
+      tree_ = build_virt_tree(virt_options(config));
+      layout_ = std::make_unique<MemoryLayout>(std::vector<MemoryRange>{ram_});
+    } else {
+      tree_ = DeviceTree::parse(*read_file(config.dtb, "device tree"), config.dtb);
+      layout_ = std::make_unique<MemoryLayout>(check_dtb_memory(tree_, ram_, config.dtb));
+    }
+    const auto method = tree_.string("/psci", "method");
+    plan_.psci = method ? (*method == "hvc" ? PsciConduit::hvc : PsciConduit::smc)
+                        : virt_options(config).psci;
+  }
+
+  BootPlan plan() {
+    place_loads();
+    if (config_.xen) {
+      adopt(place_xen(*config_.xen, cache_, *layout_, tree_));
+    } else if (!config_.kernel.empty()) {
+      adopt(place_image(cache_.bootable(config_.kernel, "kernel"), "kernel", {}, *layout_));
+    }
+    place_initrd();
+    if (!config_.xen) write_chosen(tree_, config_.append, initrd_);
+    place_dtb();
+    choose_entry();
+    plan_.layout = layout_->describe();
+    return std::move(plan_);
+  }
+
+ private:
+  /// Halfway into RAM, at most 128 MiB: QEMU's place for the initrd, and for the tree without one.
+  PhysAddr initrd_from() const {
+    return layout_->ram().front().base + std::min(layout_->ram_bytes() / 2, 128 * kMiB);
+  }
+
+  void adopt(PlacedImage image) {
+    std::move(image.blobs.begin(), image.blobs.end(), std::back_inserter(plan_.blobs));
+    entry_ = image.entry;
+    linux_protocol_ = image.linux_protocol;
+  }
+
+  /// Before all else, because their addresses are fixed. The first executable is the fallback
+  /// entry.
+  void place_loads() {
+    for (const LoadSpec& load : config_.loads) {
+      const LoadedImage image = load_image(load.path, "file to load");
+      PlacedImage placed = place_image(image, "loaded file", load.address, *layout_);
+      std::move(placed.blobs.begin(), placed.blobs.end(), std::back_inserter(plan_.blobs));
+      if (image.kind == ImageKind::raw || entry_) continue;
+      entry_ = placed.entry;
+      linux_protocol_ = placed.linux_protocol;
+    }
+  }
+
+  void place_initrd() {
+    if (config_.initrd.empty()) return;
+    const LayoutItem item{"initrd", config_.initrd};
+    const SharedBytes bytes = cache_.file(item.path, item.role);
+    const PhysAddr address = layout_->place(item, bytes->size(), kPage, initrd_from());
+    initrd_ = MemoryRange{address, bytes->size()};
+    plan_.blobs.push_back(whole_file(item, address, bytes));
+  }
+
+  PhysAddr dtb_from(std::uint64_t size) const {
+    if (config_.xen) return xen_dtb_from(*layout_);
+    // Software that is no Linux kernel may look for the tree at the start of RAM, as on QEMU.
+    const PhysAddr start = layout_->ram().front().base;
+    if (!linux_protocol_ && layout_->is_free({start, size})) return start;
+    return initrd_ ? initrd_->end() : initrd_from();
+  }
+
+  void place_dtb() {
+    plan_.dtb = tree_.bytes(kDtbSlack);
+    if (plan_.dtb.size() > kMaxDtb) {
+      throw ImageError(config_.dtb, "device tree of " + size_text(plan_.dtb.size()) +
+                                        " is larger than the 2 MiB that a kernel accepts");
+    }
+    const LayoutItem item{"device tree", config_.dtb};
+    const std::uint64_t size = plan_.dtb.size();
+    plan_.dtb_address = layout_->place(item, size, kDtbAlign, dtb_from(size));
+    plan_.x[0] = plan_.dtb_address;
+    plan_.blobs.push_back(whole_file(item, plan_.dtb_address,
+                                     std::make_shared<const std::vector<std::uint8_t>>(plan_.dtb)));
+  }
+
+  void choose_entry() {
+    if (config_.entry) entry_ = config_.entry;
+    if (!entry_) {
+      throw ImageError(config_.loads.front().path, "raw files have no entry point",
+                       "say where to start with --entry ADDRESS");
+    }
+    const bool in_ram =
+        std::any_of(layout_->ram().begin(), layout_->ram().end(), [&](const MemoryRange& bank) {
+          return bank.contains({*entry_, 4});
+        });
+    if (!in_ram || *entry_ % 4 != 0) {
+      throw ImageError(
+          "",
+          "entry point " + to_string(MemoryRange{*entry_, 4}) + " is not an aligned address in RAM",
+          "correct --entry, or the image's own entry point");
+    }
+    plan_.entry = *entry_;
+  }
+
+  const MachineConfig& config_;
+  MemoryRange ram_;
+  ImageCache cache_;
+  DeviceTree tree_;
+  std::unique_ptr<MemoryLayout> layout_;
+  std::optional<MemoryRange> initrd_;
+  std::optional<PhysAddr> entry_;
+  bool linux_protocol_ = false;
+  BootPlan plan_;
+};
+
+void check_xen_conflicts(const MachineConfig& config) {
+  if (boot_el(config) != 2) {
+    throw ImageError(config.xen->image, "Xen starts at EL2", "leave out --el 1");
+  }
+  if (!config.kernel.empty()) {
+    throw ImageError(config.kernel, "-kernel and --xen exclude each other",
+                     "give the kernel to a domain: --dom0 kernel=FILE");
+  }
+  if (!config.initrd.empty()) {
+    throw ImageError(config.initrd, "under --xen an initrd belongs to a domain",
+                     "--dom0 kernel=FILE,initrd=FILE");
+  }
+  if (!config.append.empty()) {
+    throw ImageError("", "under --xen, -append has no kernel to go to",
+                     "use --xen-append, or append= of a domain");
+  }
+}
+
+}  // namespace
+
+unsigned boot_el(const MachineConfig& config) {
+  return config.entry_el.value_or(2);
+}
+
+VirtBoardOptions virt_options(const MachineConfig& config) {
+  const bool has_el2 = boot_el(config) == 2;
+  return {.cpus = config.cpus,
+          .gic = config.gic,
+          .ram_bytes = config.ram_bytes,
+          .cpu_compatible = cpu_compatible(config.cpu),
+          .has_el2 = has_el2,
+          .psci = has_el2 ? PsciConduit::smc : PsciConduit::hvc,
+          .hyp_virtual_timer = has_el2 && config.cpu == "max"};
+}
+
+void check_machine_config(const MachineConfig& config) {
+  if (config.machine != "virt") {
+    throw ImageError("", "unknown machine \"" + config.machine + "\"", "the only one is virt");
+  }
+  if (config.gic != 2 && config.gic != 3) {
+    throw ImageError("", "GIC version " + std::to_string(config.gic) + " does not exist here",
+                     "use --gic 2 or --gic 3");
+  }
+  if (config.cpus < 1 || config.cpus > kVirtMaxCpus) {
+    throw ImageError("", std::to_string(config.cpus) + " CPUs are not possible on virt",
+                     "use -smp 1 to 8");
+  }
+  if (config.ram_bytes < kMiB || config.ram_bytes > kMaxRam || config.ram_bytes % kPage != 0) {
+    throw ImageError("", "RAM of " + std::to_string(config.ram_bytes) + " bytes is not possible",
+                     "use a multiple of 4 KiB from 1 MiB to 255 GiB");
+  }
+  const unsigned el = boot_el(config);
+  if (el != 1 && el != 2) {
+    throw ImageError("", "images cannot start at EL" + std::to_string(el), "use --el 1 or --el 2");
+  }
+  if (config.xen) check_xen_conflicts(config);
+}
+
+BootPlan plan_boot(const MachineConfig& config) {
+  if (!has_something_to_boot(config)) {
+    throw ImageError("", "nothing to run", "give -kernel FILE, --xen FILE or --load FILE");
+  }
+  return BootPlanner(config).plan();
+}
+
+std::vector<std::uint8_t> machine_dtb(const MachineConfig& config) {
+  if (has_something_to_boot(config)) return plan_boot(config).dtb;
+  check_machine_config(config);
+  VirtBoardOptions options = virt_options(config);
+  options.bootargs = config.append;
+  return build_virt_dtb(options);
+}
+
+}  // namespace trapline
