@@ -209,8 +209,11 @@ void Stage1::decode_leaf(const Leaf& leaf, StageOutput& out) const {
   out.pan_protected =
       out.permissions.el0_r || out.permissions.el0_w || (epan && out.permissions.el0_x);
   const unsigned index = bits(descriptor, 4, 2);
-  out.attributes = effective({static_cast<std::uint8_t>(controls_.mair >> (8 * index)),
-                              shareability_of(bits(descriptor, 9, 8))});
+  MemoryAttributes attributes{static_cast<std::uint8_t>(controls_.mair >> (8 * index)),
+                              shareability_of(bits(descriptor, 9, 8))};
+  // SCTLR_ELx.C = 0 makes Normal memory Non-cacheable for data accesses.
+  if (!bit(controls_.sctlr, 2) && !attributes.is_device()) attributes.attr = 0x44;
+  out.attributes = effective(attributes);
 }
 
 std::optional<Fault> Stage1::check_permissions(const StageOutput& out) const {
