@@ -30,7 +30,7 @@ struct Limits {
 };
 
 /// Exceptions taken, by class and target exception level. The class of a synchronous exception is
-/// its ESR_ELx.EC (DDI 0487 D24.2.40); the asynchronous ones follow. Virtual interrupts count as
+/// its ESR_ELx.EC (DDI 0487, ESR_EL1); the asynchronous ones follow. Virtual interrupts count as
 /// what the guest sees: an IRQ, FIQ or SError taken to EL1.
 struct ExceptionCounts {
   static constexpr unsigned kIrq = 64;
@@ -56,10 +56,10 @@ struct RunStats {
 
 struct RunResult {
   ExitReason reason = ExitReason::power_off;
-  int guest_code = 0;   ///< For guest_exit.
-  std::string detail;   ///< Lines for a human: PC, EL, ESR, the last exceptions.
+  int guest_code = 0;  ///< For guest_exit.
+  std::string detail;  ///< Lines for a human: PC, EL, ESR, the last exceptions.
   RunStats stats;
-  std::string digest;   ///< Hexadecimal.
+  std::string digest;  ///< Hexadecimal.
 };
 
 }  // namespace trapline

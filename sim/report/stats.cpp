@@ -1,0 +1,164 @@
+#include "sim/report/stats.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <array>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "sim/scenario/scenario.h"
+#include "sim/scenario/units.h"
+
+namespace trapline {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// DDI 0487, ESR_EL1.EC; then the asynchronous exceptions.
+constexpr std::array<std::pair<unsigned, std::string_view>, 43> kClassNames{{
+    {0x00, "unknown"},
+    {0x01, "wfx"},
+    {0x03, "cp15-mcr-mrc"},
+    {0x04, "cp15-mcrr-mrrc"},
+    {0x05, "cp14-mcr-mrc"},
+    {0x06, "cp14-ldc-stc"},
+    {0x07, "fp-simd-access"},
+    {0x08, "cp10-vmrs"},
+    {0x09, "pauth"},
+    {0x0a, "ld64b-st64b"},
+    {0x0c, "cp14-mrrc"},
+    {0x0d, "branch-target"},
+    {0x0e, "illegal-state"},
+    {0x11, "svc32"},
+    {0x12, "hvc32"},
+    {0x13, "smc32"},
+    {0x15, "svc"},
+    {0x16, "hvc"},
+    {0x17, "smc"},
+    {0x18, "sysreg"},
+    {0x19, "sve-access"},
+    {0x1a, "eret"},
+    {0x1c, "pauth-failure"},
+    {0x1d, "sme-access"},
+    {0x20, "instruction-abort-lower"},
+    {0x21, "instruction-abort"},
+    {0x22, "pc-alignment"},
+    {0x24, "data-abort-lower"},
+    {0x25, "data-abort"},
+    {0x26, "sp-alignment"},
+    {0x2c, "fp-trapped"},
+    {0x2f, "serror-sync"},
+    {0x30, "breakpoint-lower"},
+    {0x31, "breakpoint"},
+    {0x32, "step-lower"},
+    {0x33, "step"},
+    {0x34, "watchpoint-lower"},
+    {0x35, "watchpoint"},
+    {0x38, "bkpt32"},
+    {0x3c, "brk"},
+    {ExceptionCounts::kIrq, "irq"},
+    {ExceptionCounts::kFiq, "fiq"},
+    {ExceptionCounts::kSError, "serror"},
+}};
+
+// {"EL1": {"svc": 12, ...}, ...}: only what occurred.
+Json exceptions_json(const ExceptionCounts& counts) {
+  Json result = Json::object();
+  for (unsigned el = 0; el < 4; ++el) {
+    Json level = Json::object();
+    for (unsigned n = 0; n < ExceptionCounts::kClasses; ++n) {
+      if (counts.taken[n][el] != 0) level[exception_class_name(n)] = counts.taken[n][el];
+    }
+    if (!level.empty()) result[fmt::format("EL{}", el)] = std::move(level);
+  }
+  return result;
+}
+
+Json cpu_json(const CpuStats& cpu, unsigned index) {
+  return Json{{"cpu", index},
+              {"instructions", cpu.instructions},
+              {"cycles", cpu.cycles},
+              {"exceptions", exceptions_json(cpu.exceptions)},
+              {"interrupts", cpu.interrupts},
+              {"mmio", cpu.mmio},
+              {"tlb_fills", cpu.tlb_fills}};
+}
+
+std::string short_count(std::uint64_t count) {
+  static constexpr std::array<std::pair<std::uint64_t, char>, 3> kScales{
+      {{1'000'000'000, 'G'}, {1'000'000, 'M'}, {1'000, 'k'}}};
+  for (const auto& [scale, letter] : kScales) {
+    if (count >= scale) {
+      return fmt::format("{:.2f} {}", static_cast<double>(count) / static_cast<double>(scale),
+                         letter);
+    }
+  }
+  return fmt::format("{}", count);
+}
+
+}  // namespace
+
+CpuStats total(const RunStats& stats) {
+  CpuStats sum;
+  for (const CpuStats& cpu : stats.cpus) {
+    sum.instructions += cpu.instructions;
+    sum.cycles += cpu.cycles;
+    sum.interrupts += cpu.interrupts;
+    sum.mmio += cpu.mmio;
+    sum.tlb_fills += cpu.tlb_fills;
+    for (unsigned n = 0; n < ExceptionCounts::kClasses; ++n) {
+      for (unsigned el = 0; el < 4; ++el) {
+        sum.exceptions.taken[n][el] += cpu.exceptions.taken[n][el];
+      }
+    }
+  }
+  return sum;
+}
+
+double mips(const RunResult& result, const HostStats& host) {
+  if (host.seconds <= 0) return 0;
+  return static_cast<double>(total(result.stats).instructions) / host.seconds / 1e6;
+}
+
+std::string exception_class_name(unsigned exception_class) {
+  for (const auto& [number, name] : kClassNames) {
+    if (number == exception_class) return std::string(name);
+  }
+  return fmt::format("ec-{:#04x}", exception_class);
+}
+
+std::string stats_json(const RunResult& result, const HostStats& host) {
+  const CpuStats sum = total(result.stats);
+  Json cpus = Json::array();
+  for (unsigned n = 0; n < result.stats.cpus.size(); ++n) {
+    cpus.push_back(cpu_json(result.stats.cpus[n], n));
+  }
+  const Json json{
+      {"instructions", sum.instructions},
+      {"cycles", sum.cycles},
+      {"virtual_ns", result.stats.virtual_time / 1000},
+      {"host_seconds", host.seconds},
+      {"mips", mips(result, host)},
+      {"exit", {{"reason", exit_reason_name(result.reason)}, {"code", host.exit_code}}},
+      {"digest", result.digest},
+      {"exceptions", exceptions_json(sum.exceptions)},
+      {"interrupts", sum.interrupts},
+      {"mmio", sum.mmio},
+      {"tlb_fills", sum.tlb_fills},
+      {"cpus", std::move(cpus)},
+  };
+  return json.dump(2) + "\n";
+}
+
+std::string status_line(const RunResult& result, const HostStats& host) {
+  std::string reason(exit_reason_name(result.reason));
+  if (result.reason == ExitReason::guest_exit) reason += fmt::format(" {}", result.guest_code);
+  return fmt::format(
+      "trapline: {} at {} virtual, {} instructions, {:.2f} s host, {:.0f} MIPS, "
+      "digest {}",
+      reason, format_duration(result.stats.virtual_time),
+      short_count(total(result.stats).instructions), host.seconds, mips(result, host),
+      result.digest.empty() ? "none" : result.digest);
+}
+
+}  // namespace trapline

@@ -1,0 +1,287 @@
+#include "sim/scenario/command_line.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <stdexcept>
+
+#include "sim/scenario/domain_options.h"
+#include "sim/scenario/key_value_list.h"
+#include "sim/scenario/toml_reader.h"
+
+namespace trapline {
+namespace {
+
+using Text = const std::string&;
+constexpr std::uint64_t kMiB = 1ull << 20;  // QEMU's -m counts in MiB.
+
+XenSpec& xen_of(Scenario& scenario) {
+  if (!scenario.machine.xen) scenario.machine.xen.emplace();
+  return *scenario.machine.xen;
+}
+
+// Takes the value of the only key that `key=value` options such as -m and -smp need here.
+std::string single_value(Text text, std::string_view key) {
+  const std::vector<KeyValue> items = parse_key_value_list(text, key);
+  if (items.size() != 1 || items[0].key != key) {
+    throw std::invalid_argument(fmt::format("'{}' has parts that are not known here", text));
+  }
+  return items[0].value;
+}
+
+void apply_load(Scenario& scenario, Text text, unsigned) {
+  const std::size_t at = text.rfind('@');
+  LoadSpec load;
+  load.path = text.substr(0, at);
+  if (at != std::string::npos) load.address = parse_address(std::string_view(text).substr(at + 1));
+  if (load.path.empty()) throw std::invalid_argument(fmt::format("'{}' names no file", text));
+  scenario.machine.loads.push_back(std::move(load));
+}
+
+// QEMU's generic loader: -device loader,file=F,addr=A.
+void apply_device(Scenario& scenario, Text text, unsigned) {
+  LoadSpec load;
+  for (const KeyValue& item : parse_key_value_list(text, "driver")) {
+    if (item.key == "driver" && item.value == "loader") continue;
+    if (item.key == "file") {
+      load.path = item.value;
+    } else if (item.key == "addr") {
+      load.address = parse_address(item.value);
+    } else if (item.key != "force-raw" && item.key != "cpu-num") {
+      throw std::invalid_argument(
+          fmt::format("only 'loader,file=F,addr=A' is known, not '{}={}'", item.key, item.value));
+    }
+  }
+  if (load.path.empty()) throw std::invalid_argument(fmt::format("'{}' names no file", text));
+  scenario.machine.loads.push_back(std::move(load));
+}
+
+void apply_uart(Scenario& scenario, Text text, unsigned) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos) {
+    uart_of(scenario, 0).backend = parse_uart_backend(text);
+    return;
+  }
+  const unsigned index = parse_integer(text.substr(0, equals), 0, 7, "a UART number");
+  uart_of(scenario, index).backend = parse_uart_backend(std::string_view(text).substr(equals + 1));
+}
+
+void apply_only_none(Scenario&, Text text, unsigned) {
+  if (text != "none")
+    throw std::invalid_argument(fmt::format("only 'none' is known, not '{}'", text));
+}
+
+void apply_nothing(Scenario&, Text, unsigned) {}
+
+constexpr std::string_view kMachine = "Machine";
+constexpr std::string_view kImages = "Images";
+constexpr std::string_view kXen = "Xen and its domains";
+constexpr std::string_view kInput = "Console and scripts";
+constexpr std::string_view kRun = "Run";
+constexpr std::string_view kHabits = "Accepted for those who come from QEMU";
+
+constexpr std::array kOptions{
+    OptionRow{"-M,--machine", "TYPE", kMachine,
+              "The board: virt. QEMU's gic-version= and virtualization= may follow",
+              [](Scenario& s, Text v, unsigned) { apply_machine_option(s.machine, v); }},
+    OptionRow{"--cpu", "MODEL", kMachine, "cortex-a53, cortex-a57, cortex-a72 or max",
+              [](Scenario& s, Text v, unsigned) { s.machine.cpu = v; }},
+    OptionRow{"--gic", "2|3", kMachine, "Version of the interrupt controller",
+              [](Scenario& s, Text v, unsigned) {
+                s.machine.gic = parse_integer(v, 2, 3, "a GIC version");
+              }},
+    OptionRow{"--smp", "N", kMachine, "Number of CPUs, 1 to 8",
+              [](Scenario& s, Text v, unsigned) {
+                s.machine.cpus = parse_integer(single_value(v, "cpus"), 1, 8, "a number of CPUs");
+              }},
+    OptionRow{"-m,--memory", "SIZE", kMachine, "RAM, such as 512M or 2G; a bare number is MiB",
+              [](Scenario& s, Text v, unsigned) {
+                s.machine.ram_bytes = parse_size(single_value(v, "size"), kMiB);
+              }},
+    OptionRow{"--el", "1|2", kMachine, "Exception level in which the image is entered",
+              [](Scenario& s, Text v, unsigned) {
+                s.machine.entry_el = parse_integer(v, 1, 2, "an exception level");
+              }},
+    OptionRow{"--quantum", "N", kMachine, "Instructions a CPU runs before the next one's turn",
+              [](Scenario& s, Text v, unsigned) {
+                s.machine.quantum = parse_count(v);
+                if (s.machine.quantum == 0) throw std::invalid_argument("it must be at least 1");
+              }},
+    OptionRow{"--cpu-hz", "HZ", kMachine, "Nominal clock of the CPUs: cycles to virtual time",
+              [](Scenario& s, Text v, unsigned) {
+                s.machine.cpu_hz = parse_count(v);
+                if (s.machine.cpu_hz == 0) throw std::invalid_argument("it must be at least 1");
+              }},
+    OptionRow{"--skip-delay-loops", "", kMachine,
+              "Let time pass quickly in loops that poll the counter (the guest can tell)",
+              [](Scenario& s, Text, unsigned) { s.machine.skip_delay_loops = true; }},
+
+    OptionRow{"--kernel", "FILE", kImages, "arm64 Image (also gzip) or ELF",
+              [](Scenario& s, Text v, unsigned) { s.machine.kernel = v; }},
+    OptionRow{"--initrd", "FILE", kImages, "Initial RAM disk",
+              [](Scenario& s, Text v, unsigned) { s.machine.initrd = v; }},
+    OptionRow{"--append", "TEXT", kImages, "Kernel command line",
+              [](Scenario& s, Text v, unsigned) { s.machine.append = v; }},
+    OptionRow{"--dtb", "FILE", kImages, "Device tree in place of the generated one",
+              [](Scenario& s, Text v, unsigned) { s.machine.dtb = v; }},
+    OptionRow{"--load", "FILE[@ADDR]", kImages,
+              "Place a file in memory: ELF, Image, or raw at ADDR. Repeatable", apply_load},
+    OptionRow{"--entry", "ADDR", kImages, "Start here, not at the image's entry point",
+              [](Scenario& s, Text v, unsigned) { s.machine.entry = parse_address(v); }},
+
+    OptionRow{"--xen", "FILE", kXen, "The hypervisor's Image",
+              [](Scenario& s, Text v, unsigned) { xen_of(s).image = v; }},
+    OptionRow{"--xen-append", "TEXT", kXen, "The hypervisor's command line",
+              [](Scenario& s, Text v, unsigned) { xen_of(s).append = v; }},
+    OptionRow{"--dom0", "KEY=VALUE,...", kXen,
+              "kernel=F, initrd=F, append=TEXT, memory=SIZE, vcpus=N. ',,' is a comma in a value",
+              [](Scenario& s, Text v, unsigned) { apply_dom0(xen_of(s), v); }},
+    OptionRow{"--domu", "KEY=VALUE,...", kXen,
+              "name=N first, then as --dom0, also dtb=F, vpl011=on|off. Repeatable",
+              [](Scenario& s, Text v, unsigned) { apply_domu(xen_of(s), v); }},
+
+    OptionRow{"--uart", "[N=]WHERE", kInput,
+              "stdio, null, pty or file:PATH for UART N (0 if not said). Repeatable", apply_uart},
+    OptionRow{"--interactive", "", kInput,
+              "The keyboard is the input; scripts, expectations and the file's limits rest",
+              [](Scenario& s, Text, unsigned) { s.interactive = true; }},
+    OptionRow{"--batch", "", kInput, "Run scripts and check expectations even at a terminal",
+              [](Scenario& s, Text, unsigned) { s.interactive = false; }},
+
+    OptionRow{"--limit-insns", "N", kRun, "Stop (exit 124) after N instructions, such as 5G",
+              [](Scenario& s, Text v, unsigned) { s.forced_limits.instructions = parse_count(v); }},
+    OptionRow{
+        "--limit-time", "TIME", kRun, "Stop (exit 124) at this virtual time, such as 30s",
+        [](Scenario& s, Text v, unsigned) { s.forced_limits.virtual_time = parse_duration(v); }},
+    OptionRow{"--timeout", "SECONDS", kRun, "Stop (exit 124) after this long on the host",
+              [](Scenario& s, Text v, unsigned) {
+                s.forced_limits.host_seconds =
+                    static_cast<double>(parse_duration(v)) / kPicosecondsPerSecond;
+              }},
+    OptionRow{"--stats", "FILE", kRun, "Write statistics as JSON ('-': standard output)",
+              [](Scenario& s, Text v, unsigned) { s.stats_path = v; }},
+    OptionRow{"--log", "LEVEL", kRun, "trace, debug, info, warn, error or off",
+              [](Scenario& s, Text v, unsigned) { s.log_level = parse_log_level(v); }},
+    OptionRow{"-q,--quiet", "", kRun, "No status line at the end",
+              [](Scenario& s, Text, unsigned) { s.quiet = true; }},
+
+    OptionRow{"--device", "loader,file=F,addr=A", kHabits, "As --load F@A", apply_device},
+    OptionRow{"--serial", "WHERE", kHabits, "As --uart, for UART 0, 1, ... in turn",
+              [](Scenario& s, Text v, unsigned occurrence) {
+                uart_of(s, occurrence).backend = parse_uart_backend(v);
+              }},
+    OptionRow{"--nographic", "", kHabits, "Nothing: there are no graphics", apply_nothing},
+    OptionRow{"--no-reboot", "", kHabits, "Nothing: a reset always ends the run", apply_nothing},
+    OptionRow{"--nodefaults", "", kHabits, "Nothing", apply_nothing},
+    OptionRow{"--display", "none", kHabits, "Nothing", apply_only_none},
+    OptionRow{"--monitor", "none", kHabits, "Nothing", apply_only_none},
+};
+
+// The long spelling without dashes: "machine" for "-M,--machine".
+std::string_view long_name(const OptionRow& row) {
+  return row.names.substr(row.names.rfind("--") + 2);
+}
+
+const OptionRow* row_named(std::string_view name) {
+  const auto* row = std::find_if(kOptions.begin(), kOptions.end(), [&](const OptionRow& candidate) {
+    return long_name(candidate) == name;
+  });
+  return row == kOptions.end() ? nullptr : row;
+}
+
+bool is_short_with_value(std::string_view argument) {
+  return std::any_of(kOptions.begin(), kOptions.end(), [&](const OptionRow& row) {
+    return !row.metavar.empty() && argument.size() == 2 && argument[1] != '-' &&
+           row.names.starts_with(argument);
+  });
+}
+
+}  // namespace
+
+std::span<const OptionRow> run_options() {
+  return kOptions;
+}
+
+std::vector<std::string> normalise_arguments(std::span<const std::string> arguments) {
+  std::vector<std::string> result;
+  bool is_value = false;  // Of the option before.
+  for (const std::string& argument : arguments) {
+    if (is_value || argument.size() < 2 || argument[0] != '-') {
+      result.push_back(argument);
+      is_value = false;
+      continue;
+    }
+    if (is_short_with_value(argument)) {
+      result.push_back(argument);
+      is_value = true;
+      continue;
+    }
+    const std::string_view bare =
+        std::string_view(argument).substr(argument.starts_with("--") ? 2 : 1);
+    const std::size_t equals = bare.find('=');
+    const OptionRow* row = row_named(bare.substr(0, equals));
+    result.push_back(row ? "--" + std::string(bare) : argument);
+    is_value = row && !row->metavar.empty() && equals == std::string_view::npos;
+  }
+  return result;
+}
+
+void add_run_options(CLI::App& app, RunArguments& arguments) {
+  arguments.values.assign(kOptions.size(), {});
+  app.add_option("scenario", arguments.scenario_file, "Scenario file (TOML); options override it")
+      ->type_name("FILE");
+  for (std::size_t n = 0; n < kOptions.size(); ++n) {
+    const OptionRow& row = kOptions[n];
+    std::vector<std::string>& values = arguments.values[n];
+    CLI::Option* option = nullptr;
+    if (row.metavar.empty()) {
+      option = app.add_flag_function(
+          std::string(row.names),
+          [&values](std::int64_t count) { values.assign(static_cast<std::size_t>(count), ""); },
+          std::string(row.help));
+    } else {
+      option = app.add_option(std::string(row.names), values, std::string(row.help));
+      option->type_name(std::string(row.metavar))->allow_extra_args(false);
+    }
+    option->group(std::string(row.group));
+  }
+}
+
+Scenario make_scenario(const RunArguments& arguments, const Environment& environment) {
+  Scenario scenario;
+  if (!arguments.scenario_file.empty()) {
+    scenario = read_scenario_file(arguments.scenario_file, environment);
+  }
+  for (std::size_t n = 0; n < arguments.values.size(); ++n) {
+    unsigned occurrence = 0;
+    for (const std::string& value : arguments.values[n]) {
+      try {
+        kOptions[n].apply(scenario, value, occurrence++);
+      } catch (const std::invalid_argument& error) {
+        throw ScenarioError(fmt::format("--{}: {}", long_name(kOptions[n]), error.what()));
+      }
+    }
+  }
+  check_scenario(scenario);
+  return scenario;
+}
+
+Scenario scenario_from_command_line(std::span<const std::string> arguments,
+                                    const Environment& environment) {
+  CLI::App app;
+  RunArguments parsed;
+  add_run_options(app, parsed);
+  std::vector<std::string> words = normalise_arguments(arguments);
+  std::reverse(words.begin(), words.end());  // CLI11 takes them last first.
+  try {
+    app.parse(words);
+  } catch (const CLI::ParseError& error) {
+    throw ScenarioError(error.what());
+  }
+  return make_scenario(parsed, environment);
+}
+
+}  // namespace trapline

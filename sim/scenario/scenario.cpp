@@ -1,0 +1,160 @@
+#include "sim/scenario/scenario.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sim/scenario/key_value_list.h"
+#include "sim/scenario/units.h"
+
+namespace trapline {
+namespace {
+
+constexpr std::array<std::pair<ExitReason, std::string_view>, 9> kExitReasons{{
+    {ExitReason::power_off, "power-off"},
+    {ExitReason::reset, "reset"},
+    {ExitReason::guest_exit, "guest-exit"},
+    {ExitReason::stuck, "stuck"},
+    {ExitReason::limit_instructions, "limit-instructions"},
+    {ExitReason::limit_time, "limit-time"},
+    {ExitReason::host_timeout, "host-timeout"},
+    {ExitReason::expectation_failed, "expectation-failed"},
+    {ExitReason::user_quit, "user-quit"},
+}};
+
+constexpr unsigned kMaxUarts = 8;
+
+void check_images(const MachineConfig& machine) {
+  if (!machine.xen) {
+    if (!machine.initrd.empty() && machine.kernel.empty()) {
+      throw ScenarioError("-initrd needs -kernel");
+    }
+    return;
+  }
+  if (machine.xen->image.empty()) {
+    throw ScenarioError("domains are given but no hypervisor: add --xen FILE");
+  }
+  if (!machine.kernel.empty() || !machine.initrd.empty()) {
+    throw ScenarioError(
+        "-kernel and -initrd do not go with --xen: name them in --dom0 kernel=F,initrd=F");
+  }
+  if (!machine.append.empty()) {
+    throw ScenarioError(
+        "-append does not go with --xen: use --xen-append, or append= in --dom0 and --domu");
+  }
+  if (machine.entry_el == 1u) throw ScenarioError("--xen needs to be entered at EL2: drop --el 1");
+  if (machine.xen->dom0 && machine.xen->dom0->kernel.empty()) {
+    throw ScenarioError("dom0 has no kernel");
+  }
+  for (const DomainSpec& domain : machine.xen->domus) {
+    if (domain.kernel.empty()) throw ScenarioError(fmt::format("{} has no kernel", domain.name));
+    if (domain.memory == 0) throw ScenarioError(fmt::format("{} has no memory size", domain.name));
+  }
+  for (std::size_t a = 0; a < machine.xen->domus.size(); ++a) {
+    for (std::size_t b = 0; b < a; ++b) {
+      if (machine.xen->domus[a].name == machine.xen->domus[b].name) {
+        throw ScenarioError(fmt::format("two domains are named {}", machine.xen->domus[a].name));
+      }
+    }
+  }
+}
+
+}  // namespace
+
+UartBackendSpec parse_uart_backend(std::string_view text) {
+  using Kind = UartBackendSpec::Kind;
+  if (text.starts_with("mon:")) text.remove_prefix(4);  // QEMU's monitor multiplexer.
+  if (text == "stdio") return {Kind::stdio, {}};
+  if (text == "null" || text == "none") return {Kind::null, {}};
+  if (text == "pty") return {Kind::pty, {}};
+  if (text.starts_with("file:") && text.size() > 5) {
+    return {Kind::file, std::string(text.substr(5))};
+  }
+  throw std::invalid_argument(fmt::format("'{}' is not stdio, null, pty or file:PATH", text));
+}
+
+std::string_view exit_reason_name(ExitReason reason) {
+  for (const auto& [value, name] : kExitReasons) {
+    if (value == reason) return name;
+  }
+  return "unknown";
+}
+
+ExitReason parse_exit_reason(std::string_view name) {
+  std::string names;
+  for (const auto& [value, candidate] : kExitReasons) {
+    if (candidate == name) return value;
+    names += names.empty() ? "" : ", ";
+    names += candidate;
+  }
+  throw std::invalid_argument(fmt::format("'{}' is not one of {}", name, names));
+}
+
+std::string parse_log_level(std::string_view text) {
+  static constexpr std::array<std::string_view, 6> kLevels{"trace", "debug", "info",
+                                                           "warn",  "error", "off"};
+  if (std::find(kLevels.begin(), kLevels.end(), text) == kLevels.end()) {
+    throw std::invalid_argument(
+        fmt::format("'{}' is not one of trace, debug, info, warn, error, off", text));
+  }
+  return std::string(text);
+}
+
+UartSpec& uart_of(Scenario& scenario, unsigned index) {
+  if (index >= kMaxUarts) {
+    throw std::invalid_argument(fmt::format("UART {} is not one of 0 to {}", index, kMaxUarts - 1));
+  }
+  if (scenario.uarts.size() <= index) scenario.uarts.resize(index + 1);
+  return scenario.uarts[index];
+}
+
+void apply_machine_option(MachineConfig& config, std::string_view text) {
+  for (const KeyValue& item : parse_key_value_list(text, "type")) {
+    if (item.key == "type") {
+      config.machine = item.value;
+    } else if (item.key == "gic-version") {
+      config.gic = item.value == "max" ? 3 : parse_integer(item.value, 2, 3, "a GIC version");
+    } else if (item.key == "virtualization") {
+      if (item.value != "on" && item.value != "off" && item.value != "true" &&
+          item.value != "false") {
+        throw std::invalid_argument(fmt::format("virtualization={} is not on or off", item.value));
+      }
+      config.entry_el = item.value == "on" || item.value == "true" ? 2 : 1;
+    } else if (item.key == "secure" && (item.value == "off" || item.value == "false")) {
+      // The Secure world is not modelled; saying so is no error.
+    } else {
+      throw std::invalid_argument(
+          fmt::format("machine option '{}={}' is not known: there are gic-version=2|3 and "
+                      "virtualization=on|off",
+                      item.key, item.value));
+    }
+  }
+}
+
+void check_has_image(const Scenario& scenario) {
+  const MachineConfig& machine = scenario.machine;
+  if (!machine.xen && machine.kernel.empty() && machine.loads.empty()) {
+    throw ScenarioError(
+        "nothing to run: give a scenario file, -kernel FILE, --xen FILE or --load FILE@ADDRESS");
+  }
+}
+
+void check_scenario(const Scenario& scenario) {
+  const MachineConfig& machine = scenario.machine;
+  check_images(machine);
+  if (machine.ram_bytes == 0) throw ScenarioError("the machine has no RAM: give -m SIZE");
+  unsigned on_stdio = 0;
+  for (const UartSpec& uart : scenario.uarts) {
+    on_stdio += uart.backend.kind == UartBackendSpec::Kind::stdio;
+  }
+  if (on_stdio > 1) throw ScenarioError("two UARTs go to stdio: give one another place");
+  if (scenario.expect.code && scenario.expect.exit &&
+      *scenario.expect.exit != ExitReason::guest_exit) {
+    throw ScenarioError(fmt::format("[expect] code goes with exit = \"guest-exit\", not \"{}\"",
+                                    exit_reason_name(*scenario.expect.exit)));
+  }
+}
+
+}  // namespace trapline

@@ -1,0 +1,100 @@
+// What to run, as one plain object. A TOML file (toml_reader.h) and the command line
+// (command_line.h) both make it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/machine/machine_config.h"
+#include "sim/machine/run_result.h"
+#include "sim/time/clock.h"
+
+namespace trapline {
+
+/// Bad input that the user can mend: what() is one line that names the file and place, or the
+/// option, and the cause.
+class ScenarioError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Where the bytes of a UART go.
+struct UartBackendSpec {
+  enum class Kind : std::uint8_t { stdio, null, pty, file };
+  Kind kind = Kind::null;
+  std::string path;  ///< For Kind::file.
+
+  friend bool operator==(const UartBackendSpec&, const UartBackendSpec&) = default;
+};
+
+/// Parses "stdio", "null", "pty" or "file:PATH". Throws std::invalid_argument.
+UartBackendSpec parse_uart_backend(std::string_view text);
+
+/// One step of scripted input: wait for a pattern in what the UART transmits, then send a text. A
+/// step may have either part alone.
+struct ScriptStep {
+  std::string expect;     ///< Empty: do not wait.
+  bool regex = false;     ///< `expect` is an ECMAScript regular expression.
+  std::string send;       ///< Bytes as they are: a shell's Return is "\n" or "\r".
+  Time timeout = kNever;  ///< Virtual time from the end of the previous step.
+  Time delay = 0;         ///< Virtual time between the match and the first byte sent.
+  bool always = false;    ///< Run also in an interactive session.
+  std::string where;      ///< "file:line", for messages.
+};
+
+struct UartSpec {
+  UartBackendSpec backend;
+  std::vector<ScriptStep> script;
+  std::vector<ScriptStep> patterns;  ///< [expect] patterns; nothing is sent.
+};
+
+/// What makes a batch run a success. Absent parts are not checked.
+struct Expectations {
+  std::optional<ExitReason> exit;
+  std::optional<int> code;
+  std::string digest;
+};
+
+struct Scenario {
+  std::string file;  ///< The scenario file; empty if everything came from the command line.
+  std::string title;
+  MachineConfig machine;
+  /// By UART number. Never empty: UART 0 goes to stdio unless something else is said.
+  std::vector<UartSpec> uarts{UartSpec{{UartBackendSpec::Kind::stdio, {}}, {}, {}}};
+  Limits limits;         ///< From the file; for batch runs.
+  Limits forced_limits;  ///< From the command line; for every run.
+  Expectations expect;
+  std::string stats_path;  ///< Empty: no statistics file. "-" is standard output.
+  std::string log_level = "warn";
+  /// Unset: interactive if UART 0 has a terminal on both sides.
+  std::optional<bool> interactive;
+  bool quiet = false;  ///< No status line.
+};
+
+/// The names used in files, in statistics and on the status line: "power-off", "guest-exit"...
+std::string_view exit_reason_name(ExitReason reason);
+/// Throws std::invalid_argument listing the names.
+ExitReason parse_exit_reason(std::string_view name);
+
+/// A log level's name, as it is. Throws std::invalid_argument listing the names.
+std::string parse_log_level(std::string_view text);
+
+/// Gives UART `index` a place in `scenario.uarts`.
+UartSpec& uart_of(Scenario& scenario, unsigned index);
+
+/// Reads the options of `-M virt,gic-version=3,virtualization=on` into `config`, as QEMU spells
+/// them. Throws std::invalid_argument.
+void apply_machine_option(MachineConfig& config, std::string_view text);
+
+/// Checks what no single option can: combinations of images, of UARTs, of expectations. Throws
+/// ScenarioError.
+void check_scenario(const Scenario& scenario);
+
+/// Checks that there is something to run. Throws ScenarioError.
+void check_has_image(const Scenario& scenario);
+
+}  // namespace trapline

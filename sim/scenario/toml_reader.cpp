@@ -1,0 +1,240 @@
+#include "sim/scenario/toml_reader.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <limits>
+#include <regex>
+#include <sstream>
+
+#include "sim/scenario/domain_options.h"
+#include "sim/scenario/toml_table.h"
+#include "sim/scenario/uart_script.h"
+
+namespace trapline {
+namespace {
+
+constexpr std::uint64_t kMiB = 1ull << 20;
+
+void read_machine(TomlTable table, MachineConfig& machine) {
+  if (auto v = table.text("type")) machine.machine = *v;
+  if (auto v = table.text("cpu")) machine.cpu = *v;
+  if (auto v = table.integer("gic", 2, 3)) machine.gic = static_cast<unsigned>(*v);
+  if (auto v = table.integer("cpus", 1, 8)) machine.cpus = static_cast<unsigned>(*v);
+  if (auto v = table.integer("el", 1, 2)) machine.entry_el = static_cast<unsigned>(*v);
+  if (auto v = table.scalar("memory")) {
+    table.located("memory", [&] { machine.ram_bytes = parse_size(*v, kMiB); });
+  }
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  if (auto v = table.integer("quantum", 1, kMax)) machine.quantum = static_cast<std::uint64_t>(*v);
+  if (auto v = table.integer("cpu-hz", 1, kMax)) machine.cpu_hz = static_cast<std::uint64_t>(*v);
+  if (auto v = table.flag("skip-delay-loops")) machine.skip_delay_loops = *v;
+  table.finish();
+}
+
+void read_address(TomlTable& table, std::string_view key, std::optional<PhysAddr>& address) {
+  if (auto v = table.scalar(key)) table.located(key, [&] { address = parse_address(*v); });
+}
+
+void read_boot(TomlTable table, MachineConfig& machine) {
+  if (auto v = table.path("kernel")) machine.kernel = *v;
+  if (auto v = table.path("initrd")) machine.initrd = *v;
+  if (auto v = table.path("dtb")) machine.dtb = *v;
+  if (auto v = table.text("append")) machine.append = *v;
+  read_address(table, "entry", machine.entry);
+  for (TomlTable& item : table.tables("load")) {
+    LoadSpec load;
+    if (auto v = item.path("file")) {
+      load.path = *v;
+    } else {
+      throw ScenarioError(fmt::format("{}: [[load]] has no file", item.where()));
+    }
+    read_address(item, "address", load.address);
+    item.finish();
+    machine.loads.push_back(std::move(load));
+  }
+  table.finish();
+}
+
+// The keys are those of --dom0 and --domu; only their types differ.
+void read_domain(TomlTable table, DomainSpec& domain) {
+  for (const char* key : {"kernel", "initrd", "dtb"}) {
+    if (auto v = table.path(key)) set_domain_property(domain, key, *v);
+  }
+  if (auto v = table.text("append")) domain.append = *v;
+  if (auto v = table.scalar("memory")) {
+    table.located("memory", [&] { set_domain_property(domain, "memory", *v); });
+  }
+  if (auto v = table.integer("vcpus", 1, 8)) domain.vcpus = static_cast<unsigned>(*v);
+  if (auto v = table.flag("vpl011")) domain.vpl011 = *v;
+  table.finish();
+}
+
+void read_xen(TomlTable table, MachineConfig& machine) {
+  XenSpec xen;
+  if (auto v = table.path("image")) xen.image = *v;
+  if (auto v = table.text("append")) xen.append = *v;
+  if (auto dom0 = table.table("dom0")) {
+    xen.dom0.emplace();
+    xen.dom0->name = "dom0";
+    read_domain(*dom0, *xen.dom0);
+  }
+  for (TomlTable& item : table.tables("domu")) {
+    DomainSpec& domain = xen.domus.emplace_back();
+    domain.name = item.text("name").value_or(fmt::format("domU{}", xen.domus.size()));
+    read_domain(item, domain);
+  }
+  table.finish();
+  machine.xen = std::move(xen);
+}
+
+void set_pattern(TomlTable& table, std::string_view text_key, std::string_view regex_key,
+                 ScriptStep& step) {
+  if (auto v = table.text(text_key)) step.expect = *v;
+  auto regex = table.text(regex_key);
+  if (!regex) return;
+  if (!step.expect.empty()) {
+    table.fail(regex_key, fmt::format("{} is given as well; only one of them may be", text_key));
+  }
+  try {
+    std::regex check(*regex);
+  } catch (const std::regex_error& error) {
+    table.fail(regex_key,
+               fmt::format("'{}' is not a regular expression: {}", *regex, error.what()));
+  }
+  step.expect = *regex;
+  step.regex = true;
+}
+
+ScriptStep read_step(TomlTable& table) {
+  ScriptStep step;
+  step.where = table.where();
+  step.delay = kScriptDelay;
+  set_pattern(table, "expect", "expect-regex", step);
+  if (auto v = table.text("send")) step.send = *v;
+  for (auto [key, target] :
+       {std::pair{"timeout", &step.timeout}, std::pair{"delay", &step.delay}}) {
+    if (auto v = table.scalar(key)) table.located(key, [&] { *target = parse_duration(*v); });
+  }
+  if (auto v = table.flag("always")) step.always = *v;
+  table.finish();
+  if (step.expect.empty() && step.send.empty()) {
+    throw ScenarioError(fmt::format("{}: a script step needs expect or send", step.where));
+  }
+  return step;
+}
+
+void read_uarts(TomlTable& root, Scenario& scenario) {
+  unsigned next = 0;
+  for (TomlTable& table : root.tables("uart")) {
+    unsigned index = next;
+    if (auto v = table.integer("index", 0, 7)) index = static_cast<unsigned>(*v);
+    next = index + 1;
+    UartSpec& uart = uart_of(scenario, index);
+    if (auto v = table.text("to")) {
+      table.located("to", [&] { uart.backend = parse_uart_backend(*v); });
+      if (uart.backend.kind == UartBackendSpec::Kind::file) {
+        // The folder of the scenario is for inputs; outputs go where the user stands.
+        uart.backend.path = v->substr(5);
+      }
+    }
+    for (TomlTable& step : table.tables("script")) uart.script.push_back(read_step(step));
+    table.finish();
+  }
+}
+
+void read_limits(TomlTable table, Limits& limits) {
+  if (auto v = table.scalar("instructions")) {
+    table.located("instructions", [&] { limits.instructions = parse_count(*v); });
+  }
+  if (auto v = table.scalar("time")) {
+    table.located("time", [&] { limits.virtual_time = parse_duration(*v); });
+  }
+  if (auto v = table.scalar("host-time")) {
+    table.located("host-time", [&] {
+      limits.host_seconds = static_cast<double>(parse_duration(*v)) / kPicosecondsPerSecond;
+    });
+  }
+  table.finish();
+}
+
+void read_expect(TomlTable table, Scenario& scenario) {
+  if (auto v = table.text("exit")) {
+    table.located("exit", [&] { scenario.expect.exit = parse_exit_reason(*v); });
+  }
+  if (auto v = table.integer("code", 0, 255)) scenario.expect.code = static_cast<int>(*v);
+  if (auto v = table.text("digest")) scenario.expect.digest = *v;
+  table.each("output", [&](const toml::node& node) {
+    ScriptStep pattern;
+    unsigned index = 0;
+    if (const auto* text = node.as_string()) {
+      pattern.expect = text->get();
+    } else if (const auto* item = node.as_table()) {
+      TomlTable entry = table.element(*item, "an element of [expect] output");
+      set_pattern(entry, "text", "regex", pattern);
+      if (auto v = entry.integer("uart", 0, 7)) index = static_cast<unsigned>(*v);
+      entry.finish();
+    } else {
+      table.fail(node, "an element of [expect] output must be a string or a table");
+    }
+    if (pattern.expect.empty()) table.fail(node, "an element of [expect] output is empty");
+    pattern.where = fmt::format("{}:{}", scenario.file, node.source().begin.line);
+    uart_of(scenario, index).patterns.push_back(std::move(pattern));
+  });
+  table.finish();
+}
+
+void read_output(TomlTable table, Scenario& scenario) {
+  if (auto v = table.text("stats")) scenario.stats_path = *v;
+  if (auto v = table.text("log")) {
+    table.located("log", [&] { scenario.log_level = parse_log_level(*v); });
+  }
+  table.finish();
+}
+
+Scenario read_root(TomlTable& root, const std::string& path) {
+  Scenario scenario;
+  scenario.file = path;
+  if (auto v = root.text("title")) scenario.title = *v;
+  if (auto v = root.table("machine")) read_machine(*v, scenario.machine);
+  if (auto v = root.table("boot")) read_boot(*v, scenario.machine);
+  if (auto v = root.table("xen")) read_xen(*v, scenario.machine);
+  read_uarts(root, scenario);
+  if (auto v = root.table("limits")) read_limits(*v, scenario.limits);
+  if (auto v = root.table("expect")) read_expect(*v, scenario);
+  if (auto v = root.table("output")) read_output(*v, scenario);
+  root.finish();
+  return scenario;
+}
+
+}  // namespace
+
+Scenario read_scenario_text(std::string_view text, const std::string& path,
+                            const Environment& environment) {
+  const std::size_t slash = path.rfind('/');
+  const TomlFile file{path, slash == std::string::npos ? "" : path.substr(0, slash + 1),
+                      environment};
+  try {
+    const toml::table table = toml::parse(text, path);
+    TomlTable root(file, table, "the file");
+    return read_root(root, path);
+  } catch (const toml::parse_error& error) {
+    throw ScenarioError(fmt::format("{}:{}:{}: {}", path, error.source().begin.line,
+                                    error.source().begin.column, error.description()));
+  }
+}
+
+Scenario read_scenario_file(const std::string& path, const Environment& environment) {
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  if (!in || !(text << in.rdbuf())) {
+    throw ScenarioError(fmt::format("{}: cannot read the scenario: {}", path,
+                                    errno ? std::strerror(errno) : "it is empty"));
+  }
+  return read_scenario_text(text.view(), path, environment);
+}
+
+}  // namespace trapline
