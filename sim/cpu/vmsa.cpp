@@ -36,16 +36,6 @@ unsigned max_txsz(unsigned granule_bits, const TranslationFeatures& features) {
   return granule_bits == 16 ? 47 : 48;
 }
 
-PhysAddr table_base(std::uint64_t ttbr, const Geometry& geometry) {
-  const unsigned entry_bits = geometry.ia_bits - geometry.shift_at(geometry.start_level);
-  const unsigned table_bits = entry_bits + 3;
-  return bits(ttbr, 47, table_bits) << table_bits;
-}
-
-std::uint64_t swap_if(bool big_endian, std::uint64_t word) {
-  return big_endian ? __builtin_bswap64(word) : word;
-}
-
 }  // namespace vmsa
 
 namespace {

@@ -150,6 +150,9 @@ class Stage1 {
   PhysicalMemory& memory_;
   bool nested_;
   RangeControls range_;
+  StageOutput tables_;  // Stage 2 of the last table located, at tables_ipa_.
+  PhysAddr tables_ipa_ = 0;
+  bool tables_valid_ = false;
 };
 
 // HCR_EL2.TGE and DC make SCTLR_EL1.M behave as 0.
@@ -175,20 +178,26 @@ std::optional<Fault> Stage1::flat(StageOutput& out) const {
   return std::nullopt;
 }
 
-// Where a descriptor is in physical memory.
+// Where a descriptor is in physical memory. Tables of one walk mostly share a stage-2 block, whose
+// translation for reading holds to the end of the attempt.
 std::optional<Fault> Stage1::locate(PhysAddr address, AccessKind kind, PhysAddr& pa) {
   pa = address;
   if (!nested_) return std::nullopt;
-  Stage2Request request;
-  request.ipa = address;
-  request.kind = kind;
-  request.table_walk = true;
-  request.update_flag = request.update_dirty = !request_.debug;
-  StageOutput stage2;
-  if (std::optional<Fault> fault = translate_stage2(request, controls_, memory_, stage2)) {
-    return fault;
+  const bool known = tables_valid_ && ((address ^ tables_ipa_) >> tables_.shift) == 0;
+  if (!known || kind != AccessKind::read) {
+    Stage2Request request;
+    request.ipa = address;
+    request.kind = kind;
+    request.table_walk = true;
+    request.update_flag = request.update_dirty = !request_.debug;
+    tables_valid_ = false;
+    if (std::optional<Fault> fault = translate_stage2(request, controls_, memory_, tables_)) {
+      return fault;
+    }
+    tables_valid_ = true;
+    tables_ipa_ = address;
   }
-  pa = stage2.page | (address & ((1ull << stage2.shift) - 1));
+  pa = tables_.page | (address & ((1ull << tables_.shift) - 1));
   return std::nullopt;
 }
 
@@ -251,6 +260,7 @@ std::optional<Fault> Stage1::update(const Leaf& leaf, bool big_endian, StageOutp
 }
 
 std::optional<Fault> Stage1::attempt(StageOutput& out, bool& retry) {
+  tables_valid_ = false;
   Geometry geometry;
   if (!decode_geometry(regime_, request_.va, range_, controls_, geometry)) {
     return Fault{FaultKind::translation, 0};

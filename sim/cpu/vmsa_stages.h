@@ -67,10 +67,16 @@ unsigned max_txsz(unsigned granule_bits, const TranslationFeatures& features);
 inline constexpr unsigned kMinTxSz = 16;  // FEAT_LVA and FEAT_LPA2 are not modelled.
 
 /// `ttbr`[47:1] aligned to the size of the start table.
-PhysAddr table_base(std::uint64_t ttbr, const Geometry& geometry);
+inline PhysAddr table_base(std::uint64_t ttbr, const Geometry& geometry) {
+  const unsigned entry_bits = geometry.ia_bits - geometry.shift_at(geometry.start_level);
+  const unsigned table_bits = entry_bits + 3;
+  return bits(ttbr, 47, table_bits) << table_bits;
+}
 
 /// A descriptor as a value, whatever the byte order of the tables.
-std::uint64_t swap_if(bool big_endian, std::uint64_t word);
+inline std::uint64_t swap_if(bool big_endian, std::uint64_t word) {
+  return big_endian ? __builtin_bswap64(word) : word;
+}
 
 /// True if a leaf at `level` may be a block (DDI 0487 D8.3, without FEAT_LPA and FEAT_LPA2).
 constexpr bool block_allowed(const Geometry& geometry, unsigned level) {
