@@ -10,7 +10,8 @@
 namespace trapline {
 namespace {
 
-constexpr std::size_t kLongestLine = 4096;
+constexpr std::size_t kSearchedBytes = 512;  // std::regex takes time and stack by length.
+constexpr std::size_t kRememberedBytes = 512;
 constexpr std::size_t kRememberedLines = 12;
 
 // Control characters as a reader of a terminal log wants to see them.
@@ -56,22 +57,29 @@ bool PatternMatcher::feed_text(char c) {
   if (text_.empty()) return false;
   while (matched_ > 0 && c != text_[matched_]) matched_ = fallback_[matched_ - 1];
   if (c == text_[matched_]) ++matched_;
-  if (matched_ < text_.size()) return false;
-  matched_ = 0;
-  return true;
+  return matched_ == text_.size();
 }
 
 bool PatternMatcher::feed_regex(char c) {
   if (c == '\n') {
     line_.clear();
+    line_is_whole_ = true;
     return false;
   }
-  // Half is dropped at once, so that long lines stay cheap; std::regex recurses by length.
-  if (line_.size() >= kLongestLine) line_.erase(0, kLongestLine / 2);
+  if (line_.size() == kSearchedBytes) {
+    line_.erase(0, kSearchedBytes / 2);
+    line_is_whole_ = false;
+  }
   line_ += c;
-  if (!std::regex_search(line_, *regex_)) return false;
+  return std::regex_search(
+      line_, *regex_,
+      line_is_whole_ ? std::regex_constants::match_default : std::regex_constants::match_not_bol);
+}
+
+void PatternMatcher::begin(bool at_line_start) {
+  matched_ = 0;
   line_.clear();
-  return true;
+  line_is_whole_ = at_line_start;
 }
 
 UartScript::UartScript(unsigned uart, std::vector<ScriptStep> steps)
@@ -101,6 +109,7 @@ void UartScript::start_step() {
     pending_.push_back({step.send, now + step.delay});
   }
   if (next_ < steps_.size()) {
+    matchers_[next_].begin(last_lines_.empty() || last_lines_.back().empty());
     if (steps_[next_].timeout != kNever) timeout_wakeup_->at(now + steps_[next_].timeout);
   }
   if (!pending_.empty() && send_wakeup_->due() == kNever) {
@@ -143,7 +152,7 @@ void UartScript::remember(std::uint8_t byte) {
   if (byte == '\r') return;
   if (last_lines_.empty()) last_lines_.emplace_back();
   if (byte != '\n') {
-    if (last_lines_.back().size() < kLongestLine) last_lines_.back() += static_cast<char>(byte);
+    if (last_lines_.back().size() < kRememberedBytes) last_lines_.back() += static_cast<char>(byte);
     return;
   }
   last_lines_.emplace_back();

@@ -25,13 +25,15 @@ inline constexpr Time kScriptBytePeriod = 87'000'000;  // 87 us
 
 /// Finds one pattern in a stream of bytes. Carriage returns are dropped, so "\n" in a pattern
 /// matches a terminal's line end. A text may span lines; a regular expression is searched for in
-/// the current line (its last 4096 bytes), after every byte.
+/// the current line (its last 512 bytes), after every byte.
 class PatternMatcher {
  public:
   /// Throws std::regex_error.
   PatternMatcher(std::string pattern, bool regex);
 
-  /// Takes the next byte; true if the pattern ends there. Starts over after a match.
+  /// Starts over; `at_line_start` says whether "^" matches here.
+  void begin(bool at_line_start);
+  /// Takes the next byte; true if the pattern ends there.
   bool feed(std::uint8_t byte);
 
  private:
@@ -43,6 +45,7 @@ class PatternMatcher {
   std::size_t matched_ = 0;
   std::optional<std::regex> regex_;
   std::string line_;
+  bool line_is_whole_ = true;  // line_ holds the line from its first byte.
 };
 
 /// Plays the steps of one UART. What the UART transmits comes in by transmit(); what is sent goes
@@ -87,8 +90,8 @@ class UartScript final : public CharacterPort {
   std::size_t next_ = 0;
   std::vector<PatternMatcher> matchers_;  // Of each step.
   std::deque<Pending> pending_;
-  std::size_t sent_ = 0;  // Of pending_.front().
-  std::deque<std::string> last_lines_;
+  std::size_t sent_ = 0;                // Of pending_.front().
+  std::deque<std::string> last_lines_;  // The last one is not finished.
   std::optional<std::string> failure_;
 
   Clock* clock_ = nullptr;
