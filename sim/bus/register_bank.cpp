@@ -134,7 +134,7 @@ void RegisterBank::write_register(Register& reg, std::uint64_t lanes, std::uint6
     }
   }
   reg.value_ = (previous & ~reg.writable_) | (written & reg.writable_);
-  if (reg.on_write_) reg.on_write_(RegisterWrite{written, previous, cpu});
+  if (reg.on_write_) reg.on_write_(RegisterWrite{written, lanes, previous, cpu});
 }
 
 void RegisterBank::say_unassigned(const char* verb, const Access& access) {

@@ -19,6 +19,7 @@ namespace trapline {
 /// What a write callback is told.
 struct RegisterWrite {
   std::uint64_t written;   ///< As written. Bytes that the access did not cover: see Register.
+  std::uint64_t lanes;     ///< The bits of `written` that the access covered.
   std::uint64_t previous;  ///< The stored value before the write.
   std::uint8_t cpu;        ///< Index of the requesting CPU.
 };
