@@ -72,6 +72,11 @@ class BootPlanner {
   void place_loads() {
     for (const LoadSpec& load : config_.loads) {
       const LoadedImage image = load_image(load.path, "file to load");
+      if (image.kind == ImageKind::arm64_image && !load.address &&
+          (entry_ || config_.xen || !config_.kernel.empty())) {
+        throw ImageError(load.path, "loaded file has no place of its own beside another image",
+                         "say where it goes: --load FILE@ADDRESS");
+      }
       PlacedImage placed = place_image(image, "loaded file", load.address, *layout_);
       std::move(placed.blobs.begin(), placed.blobs.end(), std::back_inserter(plan_.blobs));
       if (image.kind == ImageKind::raw || entry_) continue;

@@ -31,7 +31,7 @@ bool is_memory_node(const void* fdt, int node) {
   if (type == nullptr || !fdt_stringlist_contains(static_cast<const char*>(type), length, "memory"))
     return false;
   const void* status = fdt_getprop(fdt, node, "status", &length);
-  return status == nullptr || std::strncmp(static_cast<const char*>(status), "ok", 2) == 0;
+  return status == nullptr || (length >= 2 && std::memcmp(status, "ok", 2) == 0);
 }
 
 }  // namespace
