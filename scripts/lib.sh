@@ -85,7 +85,7 @@ derive_from_deb822() {
     END { flush() }' "$2"
 }
 
-# A one-line entry's options map to deb822 fields; only those that decide where and how to fetch count.
+# A one-line entry's options map to deb822 fields; only those that decide where to fetch count.
 derive_from_lines() {
   awk -v suite="$1" -v own="$(debian_codename)" '
     $1 == "deb" {
@@ -127,7 +127,7 @@ derive_source() {
 }
 
 # The Release files' signatures are checked by apt, as always; nothing here weakens that.
-# private_apt DIR ARCH COMMAND...: an apt command that sees only DIR's sources and keeps its state there.
+# private_apt DIR ARCH COMMAND...: an apt command that sees only DIR's sources and state.
 private_apt() {
   local dir=$1 arch=$2
   shift 2
@@ -155,8 +155,8 @@ private_apt_prepare() {
   : >"$dir/state/status"
 }
 
-# build_preset PRESET [TARGET...]: configures once, then builds. Progress goes to standard error, for
-# standard output belongs to the caller's own result.
+# build_preset PRESET [TARGET...]: configures once, then builds. Progress goes to standard error,
+# for standard output belongs to the caller's own result.
 build_preset() {
   local preset=$1 target options=()
   shift

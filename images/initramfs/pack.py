@@ -51,14 +51,15 @@ def gzip_stored(data):
         block = data[start:start + STORED_BLOCK_MAX]
         final = start + STORED_BLOCK_MAX >= len(data)
         blocks.append(struct.pack("<BHH", final, len(block), len(block) ^ 0xFFFF) + block)
-    header = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # Deflate, no name, no time, unknown system (RFC 1952).
+    header = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # Deflate, no name, no time (RFC 1952).
     return header + b"".join(blocks) + struct.pack("<II", zlib.crc32(data), len(data) & 0xFFFFFFFF)
 
 
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    pathlib.Path(sys.argv[2]).write_bytes(gzip_stored(archive(pathlib.Path(sys.argv[1]).read_bytes())))
+    busybox = pathlib.Path(sys.argv[1]).read_bytes()
+    pathlib.Path(sys.argv[2]).write_bytes(gzip_stored(archive(busybox)))
 
 
 if __name__ == "__main__":
