@@ -33,10 +33,11 @@ constexpr VirtRegion kMap[] = {
 };
 
 std::string node_path(const VirtRegion& region, unsigned index = 0) {
-  char unit[24];
-  std::snprintf(unit, sizeof unit, "@%llx",
+  char path[48];
+  std::snprintf(path, sizeof path, "/%.*s@%llx", static_cast<int>(region.name.size()),
+                region.name.data(),
                 static_cast<unsigned long long>(region.base + index * region.size));
-  return "/" + std::string(region.name) + unit;
+  return path;
 }
 
 /// Builds one tree. libfdt puts each new node first, so the calls run from the last node to the

@@ -2,6 +2,8 @@
 
 #include <libfdt.h>
 
+#include <sstream>
+
 #include "boot_files.h"
 #include "sim/machine/image_error.h"
 #include "sim/machine/virt_board.h"
@@ -50,6 +52,12 @@ class Fdt {
 
 using Cells = std::vector<std::uint32_t>;
 using Strings = std::vector<std::string>;
+
+std::string path_of(const VirtRegion& region) {
+  std::ostringstream path;
+  path << '/' << region.name << '@' << std::hex << region.base;
+  return path.str();
+}
 
 Fdt virt(const VirtBoardOptions& options) {
   return Fdt(build_virt_dtb(options));
@@ -112,9 +120,7 @@ TEST(VirtTree, DevicesStandWhereTheBusMapSaysInQemusOrder) {
   EXPECT_EQ(order[33], "virtio_mmio@a003e00");
   for (const VirtRegion& region : virt_map()) {
     if (region.spi < 0) continue;
-    char unit[16];
-    std::snprintf(unit, sizeof unit, "@%llx", static_cast<unsigned long long>(region.base));
-    const std::string path = "/" + std::string(region.name) + unit;
+    const std::string path = path_of(region);
     EXPECT_EQ(tree.cells(path, "reg"), (Cells{0, static_cast<std::uint32_t>(region.base), 0,
                                               static_cast<std::uint32_t>(region.size)}))
         << path;
