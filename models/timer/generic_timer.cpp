@@ -167,10 +167,8 @@ void GenericTimer::reset() {
   cnthctl_ = kCnthctlReset;
 }
 
-bool GenericTimer::owns(SysReg reg) const {
-  const Register* found = find(reg);
-  if (!found) return false;
-  switch (found->needs) {
+bool GenericTimer::exists(const Register& reg) const {
+  switch (reg.needs) {
     case Needs::nothing:
       return true;
     case Needs::vhe:
@@ -183,6 +181,11 @@ bool GenericTimer::owns(SysReg reg) const {
       return config_.vhe && config_.secure_hyp_virtual != nullptr;
   }
   return false;
+}
+
+bool GenericTimer::owns(SysReg reg) const {
+  const Register* found = find(reg);
+  return found && exists(*found);
 }
 
 GenericTimer::Mode GenericTimer::mode_of(const SysRegContext& context) const {
@@ -287,7 +290,7 @@ CompareTimer& GenericTimer::select(const Register& reg, const Mode& mode) {
 
 SysRegStatus GenericTimer::read(SysReg reg, const SysRegContext& context, std::uint64_t& value) {
   const Register* found = find(reg);
-  if (!found || !owns(reg)) return SysRegStatus::undefined;
+  if (!found || !exists(*found)) return SysRegStatus::undefined;
   const Mode mode = mode_of(context);
   const SysRegStatus status = check(*found, mode);
   if (status != SysRegStatus::ok) return status;
@@ -328,7 +331,7 @@ SysRegStatus GenericTimer::read(SysReg reg, const SysRegContext& context, std::u
 
 SysRegStatus GenericTimer::write(SysReg reg, const SysRegContext& context, std::uint64_t value) {
   const Register* found = find(reg);
-  if (!found || !owns(reg)) return SysRegStatus::undefined;
+  if (!found || !exists(*found)) return SysRegStatus::undefined;
   const Mode mode = mode_of(context);
   if (found->kind == Kind::physical_count || found->kind == Kind::virtual_count) {
     return SysRegStatus::undefined;

@@ -73,6 +73,7 @@ class GenericTimer final : public SysRegPort {
   struct Mode;
 
   static const Register* find(SysReg reg);
+  bool exists(const Register& reg) const;
   Mode mode_of(const SysRegContext& context) const;
   bool offset_applies(const SysRegContext& context) const;
 

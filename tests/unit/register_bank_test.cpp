@@ -4,6 +4,7 @@
 
 #include <array>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace trapline {
@@ -43,18 +44,18 @@ TEST_F(RegisterBankTest, NarrowAccessesTouchTheirBytesOnly) {
 }
 
 TEST_F(RegisterBankTest, WideAndUnalignedAccessesReachEachRegisterInOrder) {
-  std::vector<std::string> order;
+  std::vector<std::pair<char, std::uint64_t>> order;
   bank.add(0x4, "B").resets_to(0x55667788).on_write([&](const RegisterWrite& w) {
-    order.push_back("B" + std::to_string(w.written));
+    order.emplace_back('B', w.written);
   });
   bank.add(0x0, "A").resets_to(0x11223344).on_write([&](const RegisterWrite& w) {
-    order.push_back("A" + std::to_string(w.written));
+    order.emplace_back('A', w.written);
   });
   EXPECT_EQ(read(0x0, 8), 0x5566778811223344u);
   EXPECT_EQ(read(0x3, 2), 0x8811u);
   bank.reset();
   write(0x0, 0x0000000200000001, 8);
-  EXPECT_EQ(order, (std::vector<std::string>{"A1", "B2"}));
+  EXPECT_EQ(order, (std::vector<std::pair<char, std::uint64_t>>{{'A', 1}, {'B', 2}}));
 }
 
 TEST_F(RegisterBankTest, EightByteRegisterIsWrittenWholeOrByHalves) {
