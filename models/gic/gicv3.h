@@ -38,7 +38,7 @@ struct GicV3Config {
   bool power_register = false;  ///< GICR_PWRR at RD_base + 0x24, as Arm's GIC-600 family has it.
   /// The MPIDR affinity of each CPU, Aff3 << 32 | Aff2 << 16 | Aff1 << 8 | Aff0. Empty: Aff0 =
   /// index.
-  std::vector<std::uint64_t> affinities;
+  std::vector<std::uint64_t> affinities = {};
   unsigned maintenance_intid = 25;  ///< The PPI that ICH_MISR_EL2 drives.
 };
 
