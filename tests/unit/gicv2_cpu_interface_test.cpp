@@ -213,6 +213,13 @@ TEST_F(GicV2CpuInterfaceTest, EndOfAnUnknownInterruptIsIgnored) {
   EXPECT_EQ(gicc_read(gicc::kRpr), 0x80u);
 }
 
+TEST_F(GicV2CpuInterfaceTest, EndWithoutARunningInterruptChangesNothing) {
+  enable_delivery();
+  set_bit(gicd::kIsactiver, 40);
+  gicc_write(gicc::kEoir, 40);
+  EXPECT_TRUE(get_bit(gicd::kIsactiver, 40));
+}
+
 TEST_F(GicV2CpuInterfaceTest, Group0IsSignalledAsFiqIfFiqEnSaysSo) {
   enable_delivery(gicc::kEnableGrp0 | gicc::kEnableGrp1 | gicc::kFiqEn);
   prepare(40, 0x80);
@@ -276,15 +283,15 @@ TEST_F(GicV2CpuInterfaceTest, Group1UsesTheAliasedBinaryPointUnlessCbpr) {
   const std::uint32_t groups = gicc::kEnableGrp0 | gicc::kEnableGrp1 | gicc::kAckCtl;
   enable_delivery(groups);
   gicc_write(gicc::kAbpr, 5);  // Group 1 group priority: bits 7:5.
-  prepare(40, 0x5c);
+  prepare(40, 0x7c);
   set_bit(gicd::kIgroupr, 40);
   gic->spi(40).set(true);
   EXPECT_EQ(gicc_read(gicc::kIar), 40u);
-  EXPECT_EQ(gicc_read(gicc::kRpr), 0x40u);
+  EXPECT_EQ(gicc_read(gicc::kRpr), 0x60u);
   gicc_write(gicc::kEoir, 40);
   gicc_write(gicc::kCtlr, groups | gicc::kCbpr);
   EXPECT_EQ(gicc_read(gicc::kIar), 40u);
-  EXPECT_EQ(gicc_read(gicc::kRpr), 0x5cu);
+  EXPECT_EQ(gicc_read(gicc::kRpr), 0x7cu);
 }
 
 TEST_F(GicV2CpuInterfaceTest, BinaryPointsHaveTheirMinimum) {

@@ -47,6 +47,12 @@ TEST_F(GicV2DistributorTest, SgiEnablesCannotBeCleared) {
   EXPECT_EQ(gicd_read(gicd::kIsenabler), 0xffffu);
 }
 
+TEST_F(GicV2DistributorTest, SgiConfigurationIsReadOnly) {
+  build(1);
+  gicd_write(gicd::kIcfgr, 0);
+  EXPECT_EQ(gicd_read(gicd::kIcfgr), 0xaaaaaaaau);
+}
+
 TEST_F(GicV2DistributorTest, EnableRegistersSetAndClearAndReadAlike) {
   build(1);
   gicd_write(gicd::kIsenabler + 4, 0xf0f0);
@@ -103,6 +109,7 @@ TEST_F(GicV2DistributorTest, TargetsAreRazWiOnAUniprocessor) {
   EXPECT_EQ(gicd_read(gicd::kItargetsr), 0u);
   enable_delivery();
   set_bit(gicd::kIsenabler, 33);
+  gicd_write(gicd::kItargetsr + 32, 0);
   gic->spi(33).set(true);
   EXPECT_TRUE(lines[0].irq.level()) << "the one CPU is the target of every interrupt";
 }
