@@ -76,8 +76,9 @@ std::string describe_sysreg(std::uint32_t iss) {
                             bits(iss, 4, 1), bits(iss, 19, 17));
   const unsigned rt = static_cast<unsigned>(bits(iss, 9, 5));
   const std::string x = rt == 31 ? "XZR" : "X" + std::to_string(rt);
-  if (reg.op0() == 0) return "MSR (immediate), op1 " + std::to_string(reg.op1()) + ", op2 " +
-                             std::to_string(reg.op2());
+  if (reg.op0() == 0)
+    return "MSR (immediate), op1 " + std::to_string(reg.op1()) + ", op2 " +
+           std::to_string(reg.op2());
   const std::string name = name_of(reg);
   if (read) return (is_system_instruction(reg) ? "SYSL " : "MRS ") + x + ", " + name;
   if (is_system_instruction(reg)) return name + ", " + x;
@@ -101,28 +102,48 @@ std::string describe_abort(std::string text, std::uint32_t iss, bool data) {
 std::string fsc::describe(std::uint8_t code) {
   const std::string level = " level " + std::to_string(code & 3);
   switch (code) {
-    case 0x10: return "synchronous External abort";
-    case 0x11: return "tag check fault";
-    case 0x13: return "External abort on walk level -1";
-    case 0x18: return "parity or ECC error";
-    case kAlignment: return "alignment fault";
-    case kDebug: return "debug exception";
-    case 0x29: return "address size fault level -1";
-    case 0x2b: return "translation fault level -1";
-    case kTlbConflict: return "TLB conflict abort";
-    case kAtomicUpdate: return "unsupported atomic hardware update";
-    case 0x34: return "lockdown abort";
-    case kUnsupportedExclusive: return "unsupported exclusive or atomic access";
-    default: break;
+    case 0x10:
+      return "synchronous External abort";
+    case 0x11:
+      return "tag check fault";
+    case 0x13:
+      return "External abort on walk level -1";
+    case 0x18:
+      return "parity or ECC error";
+    case kAlignment:
+      return "alignment fault";
+    case kDebug:
+      return "debug exception";
+    case 0x29:
+      return "address size fault level -1";
+    case 0x2b:
+      return "translation fault level -1";
+    case kTlbConflict:
+      return "TLB conflict abort";
+    case kAtomicUpdate:
+      return "unsupported atomic hardware update";
+    case 0x34:
+      return "lockdown abort";
+    case kUnsupportedExclusive:
+      return "unsupported exclusive or atomic access";
+    default:
+      break;
   }
   switch (code >> 2) {
-    case 0: return "address size fault" + level;
-    case 1: return "translation fault" + level;
-    case 2: return "access flag fault" + level;
-    case 3: return "permission fault" + level;
-    case 5: return "External abort on walk" + level;
-    case 7: return "parity or ECC error on walk" + level;
-    default: return "fault status " + hex(code);
+    case 0:
+      return "address size fault" + level;
+    case 1:
+      return "translation fault" + level;
+    case 2:
+      return "access flag fault" + level;
+    case 3:
+      return "permission fault" + level;
+    case 5:
+      return "External abort on walk" + level;
+    case 7:
+      return "parity or ECC error on walk" + level;
+    default:
+      return "fault status " + hex(code);
   }
 }
 
@@ -164,17 +185,16 @@ std::uint64_t instruction_abort(const InstructionAbort& abort) {
 std::uint64_t data_abort(const DataAbort& abort) {
   std::uint32_t iss = (abort.status & 0x3fu) |
                       (abort.write || abort.cache_maintenance ? 1u << 6 : 0) |
-                      (abort.stage1_walk ? 1u << 7 : 0) |
-                      (abort.cache_maintenance ? 1u << 8 : 0) | (abort.external ? 1u << 9 : 0) |
-                      (abort.far_not_valid ? 1u << 10 : 0);
+                      (abort.stage1_walk ? 1u << 7 : 0) | (abort.cache_maintenance ? 1u << 8 : 0) |
+                      (abort.external ? 1u << 9 : 0) | (abort.far_not_valid ? 1u << 10 : 0);
   const AccessSyndrome& access = abort.access;
   if (access.valid && !abort.stage1_walk && !abort.cache_maintenance) {
     iss |= 1u << 24 | (access.size_log2 & 3u) << 22 | (access.sign_extend ? 1u << 21 : 0) |
            (access.rt & 31u) << 16 | (access.sixty_four ? 1u << 15 : 0) |
            (access.ordered ? 1u << 14 : 0);
   }
-  return make(
-      abort.same_el ? ExceptionClass::data_abort_same : ExceptionClass::data_abort_lower, iss);
+  return make(abort.same_el ? ExceptionClass::data_abort_same : ExceptionClass::data_abort_lower,
+              iss);
 }
 
 std::uint64_t breakpoint(bool same_el) {
@@ -188,9 +208,9 @@ std::uint64_t software_step(bool same_el, bool valid, bool exclusive) {
 }
 
 std::uint64_t watchpoint(bool same_el, bool write, bool cache_maintenance) {
-  return make(same_el ? ExceptionClass::watchpoint_same : ExceptionClass::watchpoint_lower,
-              fsc::kDebug | (write || cache_maintenance ? 1u << 6 : 0) |
-                  (cache_maintenance ? 1u << 8 : 0));
+  return make(
+      same_el ? ExceptionClass::watchpoint_same : ExceptionClass::watchpoint_lower,
+      fsc::kDebug | (write || cache_maintenance ? 1u << 6 : 0) | (cache_maintenance ? 1u << 8 : 0));
 }
 
 std::uint64_t with_same_el(std::uint64_t esr, bool same_el) {

@@ -60,8 +60,8 @@ enum class ExceptionClass : std::uint8_t {
   brk64 = 0x3c,
 };
 
-/// Fault status codes, as in IFSC and DFSC. Those with a level take 0 to 3; -1 where FEAT_LPA2 has a
-/// code for it.
+/// Fault status codes, as in IFSC and DFSC. Those with a level take 0 to 3; -1 where FEAT_LPA2 has
+/// a code for it.
 namespace fsc {
 constexpr std::uint8_t address_size(int level) {
   return static_cast<std::uint8_t>(level < 0 ? 0x29 : 0x00 | level);
@@ -69,8 +69,12 @@ constexpr std::uint8_t address_size(int level) {
 constexpr std::uint8_t translation(int level) {
   return static_cast<std::uint8_t>(level < 0 ? 0x2b : 0x04 | level);
 }
-constexpr std::uint8_t access_flag(int level) { return static_cast<std::uint8_t>(0x08 | level); }
-constexpr std::uint8_t permission(int level) { return static_cast<std::uint8_t>(0x0c | level); }
+constexpr std::uint8_t access_flag(int level) {
+  return static_cast<std::uint8_t>(0x08 | level);
+}
+constexpr std::uint8_t permission(int level) {
+  return static_cast<std::uint8_t>(0x0c | level);
+}
 inline constexpr std::uint8_t kExternal = 0x10;  ///< Synchronous External abort, not on a walk.
 constexpr std::uint8_t external_on_walk(int level) {
   return static_cast<std::uint8_t>(level < 0 ? 0x13 : 0x14 | level);
@@ -79,7 +83,7 @@ inline constexpr std::uint8_t kAsyncSError = 0x11;  ///< In the ISS of an SError
 inline constexpr std::uint8_t kAlignment = 0x21;
 inline constexpr std::uint8_t kDebug = 0x22;
 inline constexpr std::uint8_t kTlbConflict = 0x30;
-inline constexpr std::uint8_t kAtomicUpdate = 0x31;       ///< Unsupported hardware update of a table.
+inline constexpr std::uint8_t kAtomicUpdate = 0x31;  ///< Unsupported hardware update of a table.
 inline constexpr std::uint8_t kUnsupportedExclusive = 0x35;  ///< Or unsupported atomic.
 
 /// For example "translation fault level 3".
@@ -89,29 +93,29 @@ std::string describe(std::uint8_t code);
 /// The part of a data abort's ISS that describes the instruction (DDI 0487: ISV, SAS, SSE, SRT, SF,
 /// AR). Where `valid` is false all others are 0.
 struct AccessSyndrome {
-  bool valid = false;           ///< ISV.
-  std::uint8_t size_log2 = 0;   ///< SAS: 0 byte to 3 doubleword.
-  bool sign_extend = false;     ///< SSE.
-  std::uint8_t rt = 0;          ///< SRT.
-  bool sixty_four = false;      ///< SF: the register is an X register.
-  bool ordered = false;         ///< AR: acquire or release.
+  bool valid = false;          ///< ISV.
+  std::uint8_t size_log2 = 0;  ///< SAS: 0 byte to 3 doubleword.
+  bool sign_extend = false;    ///< SSE.
+  std::uint8_t rt = 0;         ///< SRT.
+  bool sixty_four = false;     ///< SF: the register is an X register.
+  bool ordered = false;        ///< AR: acquire or release.
 };
 
 /// Everything a data abort reports besides its class.
 struct DataAbort {
-  bool same_el = false;         ///< Taken without a change of Exception level: EC 0x25, not 0x24.
-  std::uint8_t status = 0;      ///< DFSC, see namespace fsc.
-  bool write = false;           ///< WnR. Set for cache maintenance, as the architecture asks.
-  bool stage1_walk = false;     ///< S1PTW: a stage-2 fault on a stage-1 table walk.
+  bool same_el = false;      ///< Taken without a change of Exception level: EC 0x25, not 0x24.
+  std::uint8_t status = 0;   ///< DFSC, see namespace fsc.
+  bool write = false;        ///< WnR. Set for cache maintenance, as the architecture asks.
+  bool stage1_walk = false;  ///< S1PTW: a stage-2 fault on a stage-1 table walk.
   bool cache_maintenance = false;  ///< CM.
-  bool external = false;        ///< EA.
-  bool far_not_valid = false;   ///< FnV.
-  AccessSyndrome access;        ///< Only for stage-2 faults that are not on a stage-1 walk.
+  bool external = false;           ///< EA.
+  bool far_not_valid = false;      ///< FnV.
+  AccessSyndrome access;           ///< Only for stage-2 faults that are not on a stage-1 walk.
 };
 
 struct InstructionAbort {
   bool same_el = false;
-  std::uint8_t status = 0;      ///< IFSC.
+  std::uint8_t status = 0;  ///< IFSC.
   bool stage1_walk = false;
   bool external = false;
   bool far_not_valid = false;
@@ -132,19 +136,41 @@ constexpr std::uint32_t iss_of(std::uint64_t esr) {
   return static_cast<std::uint32_t>(esr & 0x1ffffff);
 }
 
-constexpr std::uint64_t unknown() { return make(ExceptionClass::unknown); }
-constexpr std::uint64_t svc(std::uint16_t imm) { return make(ExceptionClass::svc64, imm); }
-constexpr std::uint64_t hvc(std::uint16_t imm) { return make(ExceptionClass::hvc64, imm); }
-constexpr std::uint64_t smc(std::uint16_t imm) { return make(ExceptionClass::smc64, imm); }
-constexpr std::uint64_t brk(std::uint16_t imm) { return make(ExceptionClass::brk64, imm); }
-constexpr std::uint64_t illegal_state() { return make(ExceptionClass::illegal_state); }
-constexpr std::uint64_t pc_alignment() { return make(ExceptionClass::pc_alignment); }
-constexpr std::uint64_t sp_alignment() { return make(ExceptionClass::sp_alignment); }
-constexpr std::uint64_t sve_access() { return make(ExceptionClass::sve); }
+constexpr std::uint64_t unknown() {
+  return make(ExceptionClass::unknown);
+}
+constexpr std::uint64_t svc(std::uint16_t imm) {
+  return make(ExceptionClass::svc64, imm);
+}
+constexpr std::uint64_t hvc(std::uint16_t imm) {
+  return make(ExceptionClass::hvc64, imm);
+}
+constexpr std::uint64_t smc(std::uint16_t imm) {
+  return make(ExceptionClass::smc64, imm);
+}
+constexpr std::uint64_t brk(std::uint16_t imm) {
+  return make(ExceptionClass::brk64, imm);
+}
+constexpr std::uint64_t illegal_state() {
+  return make(ExceptionClass::illegal_state);
+}
+constexpr std::uint64_t pc_alignment() {
+  return make(ExceptionClass::pc_alignment);
+}
+constexpr std::uint64_t sp_alignment() {
+  return make(ExceptionClass::sp_alignment);
+}
+constexpr std::uint64_t sve_access() {
+  return make(ExceptionClass::sve);
+}
 /// `smtc`: why (0: CPACR, CPTR; 1: not in streaming mode, 2: in it, 3: ZA off).
-constexpr std::uint64_t sme_access(unsigned smtc) { return make(ExceptionClass::sme, smtc & 7); }
+constexpr std::uint64_t sme_access(unsigned smtc) {
+  return make(ExceptionClass::sme, smtc & 7);
+}
 /// CPACR_EL1.FPEN or CPTR_EL2: CV = 1, COND = always, as an A64 instruction reports.
-constexpr std::uint64_t fp_access_trap() { return make(ExceptionClass::fp_access, 0x1e00000); }
+constexpr std::uint64_t fp_access_trap() {
+  return make(ExceptionClass::fp_access, 0x1e00000);
+}
 constexpr std::uint64_t pointer_authentication_trap() {
   return make(ExceptionClass::pointer_authentication);
 }
@@ -174,10 +200,13 @@ std::uint64_t software_step(bool same_el, bool valid, bool exclusive);
 std::uint64_t watchpoint(bool same_el, bool write, bool cache_maintenance);
 /// SError. `iss` as in the manual: IDS[24], AET[12:10], EA[9], DFSC[5:0]. A virtual SError takes it
 /// from VSESR_EL2.
-constexpr std::uint64_t serror(std::uint32_t iss) { return make(ExceptionClass::serror, iss); }
+constexpr std::uint64_t serror(std::uint32_t iss) {
+  return make(ExceptionClass::serror, iss);
+}
 
 /// The same syndrome as seen by an exception taken with or without a change of Exception level:
-/// turns aborts, breakpoints, steps and watchpoints from their lower into their same-EL class or back.
+/// turns aborts, breakpoints, steps and watchpoints from their lower into their same-EL class or
+/// back.
 std::uint64_t with_same_el(std::uint64_t esr, bool same_el);
 
 /// One line for traces and error messages: "HVC #0x0", "data abort, translation fault level 3,

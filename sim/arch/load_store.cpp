@@ -26,7 +26,9 @@ LoadStore with_registers(std::uint32_t word) {
   return ls;
 }
 
-void set_size(LoadStore& ls, unsigned log2) { ls.size = static_cast<std::uint8_t>(1u << log2); }
+void set_size(LoadStore& ls, unsigned log2) {
+  ls.size = static_cast<std::uint8_t>(1u << log2);
+}
 
 // LDXR to STLXP, LDAR, STLR, LDLAR, STLLR, CAS, CASP.
 Decoded decode_exclusive(std::uint32_t word) {
@@ -237,9 +239,12 @@ Decoded decode_single_register(std::uint32_t word) {
   if (bit(word, 24)) return decode_unsigned_offset(word);
   if (!bit(word, 21)) return decode_imm9(word);
   switch (field(word, 11, 10)) {
-    case 0: return decode_atomic(word);
-    case 2: return decode_register_offset(word);
-    default: return decode_authenticated(word);
+    case 0:
+      return decode_atomic(word);
+    case 2:
+      return decode_register_offset(word);
+    default:
+      return decode_authenticated(word);
   }
 }
 
@@ -329,8 +334,8 @@ Decoded decode_cache_operation(std::uint32_t word) {
     ls.kind = Kind::zero_block;
     return ls;
   }
-  for (const SysReg by_va : {reg::DC_IVAC, reg::DC_CVAC, reg::DC_CVAU, reg::DC_CVAP,
-                             reg::DC_CVADP, reg::DC_CIVAC, reg::IC_IVAU}) {
+  for (const SysReg by_va : {reg::DC_IVAC, reg::DC_CVAC, reg::DC_CVAU, reg::DC_CVAP, reg::DC_CVADP,
+                             reg::DC_CIVAC, reg::IC_IVAU}) {
     if (access->reg == by_va) {
       ls.kind = Kind::cache_maintenance;
       return ls;
@@ -353,8 +358,10 @@ std::optional<LoadStore> decode_load_store(std::uint32_t word) {
     case 1:
       if (!bit24) return decode_literal(word);
       return simd ? std::nullopt : decode_ordered_unscaled(word);
-    case 2: return decode_pair(word);
-    default: return decode_single_register(word);
+    case 2:
+      return decode_pair(word);
+    default:
+      return decode_single_register(word);
   }
 }
 

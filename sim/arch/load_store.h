@@ -1,5 +1,5 @@
-// A64 loads and stores as data: decoded for fault syndromes, and executed through abstract registers
-// and memory where the execution engine must not do it (device pages, split MPU pages).
+// A64 loads and stores as data: decoded for fault syndromes, and executed through abstract
+// registers and memory where the execution engine must not do it (device pages, split MPU pages).
 // DDI 0487 C4.1.95 "Loads and Stores", Armv8.0 to 8.4 with FEAT_LSE, LRCPC, LRCPC2, LOR and PAuth.
 #pragma once
 
@@ -12,7 +12,7 @@
 namespace trapline {
 
 enum class LoadStoreKind : std::uint8_t {
-  load,                  ///< One general-purpose or SIMD&FP register.
+  load,  ///< One general-purpose or SIMD&FP register.
   store,
   prefetch,              ///< PRFM, PRFUM.
   load_pair,             ///< LDP, LDNP, LDPSW.
@@ -56,9 +56,9 @@ struct LoadStore {
   IndexExtend extend = IndexExtend::lsl;
   PointerKey authenticate = PointerKey::none;  ///< LDRAA, LDRAB.
 
-  bool simd_fp = false;       ///< rt and rt2 are V registers.
+  bool simd_fp = false;  ///< rt and rt2 are V registers.
   bool sign_extend = false;
-  bool sixty_four = false;    ///< The general-purpose register written or stored is an X register.
+  bool sixty_four = false;  ///< The general-purpose register written or stored is an X register.
   bool acquire = false;
   bool release = false;
   bool limited_ordering = false;  ///< LDLAR, STLLR.
@@ -109,13 +109,14 @@ struct LoadStore {
   /// Bytes from the lowest to the highest byte accessed; 0 for prefetch, cache maintenance and
   /// DC ZVA, whose block size DCZID_EL0 gives.
   unsigned total_bytes() const;
-  /// The size that alignment checks go by: the whole access for exclusive and compare-and-swap pairs,
-  /// one element otherwise (DDI 0487 B2.10.2).
+  /// The size that alignment checks go by: the whole access for exclusive and compare-and-swap
+  /// pairs, one element otherwise (DDI 0487 B2.10.2).
   unsigned alignment() const;
 };
 
-/// nullopt for anything that is not an allocated load or store, DC ZVA, or DC/IC by VA. Not decoded,
-/// as no CPU here has them: MTE tag accesses, LD64B/ST64B, MOPS, RCPC3, LSE128, SVE and SME.
+/// nullopt for anything that is not an allocated load or store, DC ZVA, or DC/IC by VA. Not
+/// decoded, as no CPU here has them: MTE tag accesses, LD64B/ST64B, MOPS, RCPC3, LSE128, SVE and
+/// SME.
 std::optional<LoadStore> decode_load_store(std::uint32_t word);
 
 /// What a stage-2 data abort by this instruction says of it: valid for one general-purpose register
@@ -172,10 +173,10 @@ class MemoryPort {
 VirtAddr load_store_address(const LoadStore& instruction, const RegisterFile& registers);
 
 /// Executes the instruction: accesses in the order of the manual's pseudocode, then registers, then
-/// writeback. False when the memory faulted: registers are then unchanged, but earlier stores of the
-/// same instruction stay done, as the architecture allows. SP alignment is the caller's to check.
-/// With writeback to a transferred register (CONSTRAINED UNPREDICTABLE) the written-back address
-/// wins and a store stores the old value.
+/// writeback. False when the memory faulted: registers are then unchanged, but earlier stores of
+/// the same instruction stay done, as the architecture allows. SP alignment is the caller's to
+/// check. With writeback to a transferred register (CONSTRAINED UNPREDICTABLE) the written-back
+/// address wins and a store stores the old value.
 bool execute_load_store(const LoadStore& instruction, RegisterFile& registers, MemoryPort& memory);
 
 }  // namespace trapline

@@ -21,7 +21,9 @@ std::uint64_t read_base(const RegisterFile& registers, unsigned n) {
   return n == 31 ? registers.get_sp() : registers.get_x(n);
 }
 
-std::uint64_t mask_of(unsigned bytes) { return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1; }
+std::uint64_t mask_of(unsigned bytes) {
+  return bytes >= 8 ? ~0ull : (1ull << bytes * 8) - 1;
+}
 
 std::int64_t as_signed(std::uint64_t value, unsigned bytes) {
   const unsigned unused = 64 - bytes * 8;
@@ -153,9 +155,8 @@ class Execution {
   }
 
   bool store_both(std::uint64_t first, std::uint64_t second) {
-    const Vector128 both = ls_.size == 8
-                               ? Vector128{first, second}
-                               : Vector128{(first & 0xffffffff) | second << 32, 0};
+    const Vector128 both = ls_.size == 8 ? Vector128{first, second}
+                                         : Vector128{(first & 0xffffffff) | second << 32, 0};
     return store(address_, 2u * ls_.size, both);
   }
 
@@ -176,15 +177,24 @@ class Execution {
   std::uint64_t combine(std::uint64_t old, std::uint64_t operand) const {
     const auto a = as_signed(old, ls_.size), b = as_signed(operand, ls_.size);
     switch (ls_.op) {
-      case AtomicOp::add: return old + operand;
-      case AtomicOp::clear: return old & ~operand;
-      case AtomicOp::exclusive_or: return old ^ operand;
-      case AtomicOp::set: return old | operand;
-      case AtomicOp::smax: return a > b ? old : operand;
-      case AtomicOp::smin: return a > b ? operand : old;
-      case AtomicOp::umax: return old > operand ? old : operand;
-      case AtomicOp::umin: return old > operand ? operand : old;
-      case AtomicOp::swap: return operand;
+      case AtomicOp::add:
+        return old + operand;
+      case AtomicOp::clear:
+        return old & ~operand;
+      case AtomicOp::exclusive_or:
+        return old ^ operand;
+      case AtomicOp::set:
+        return old | operand;
+      case AtomicOp::smax:
+        return a > b ? old : operand;
+      case AtomicOp::smin:
+        return a > b ? operand : old;
+      case AtomicOp::umax:
+        return old > operand ? old : operand;
+      case AtomicOp::umin:
+        return old > operand ? operand : old;
+      case AtomicOp::swap:
+        return operand;
     }
     return old;
   }
@@ -287,9 +297,12 @@ class Execution {
 std::uint64_t extended_index(const LoadStore& ls, const RegisterFile& registers) {
   const std::uint64_t value = read_x(registers, ls.rm);
   switch (ls.extend) {
-    case IndexExtend::uxtw: return (value & 0xffffffff) << ls.shift;
-    case IndexExtend::sxtw: return static_cast<std::uint64_t>(as_signed(value, 4)) << ls.shift;
-    default: return value << ls.shift;
+    case IndexExtend::uxtw:
+      return (value & 0xffffffff) << ls.shift;
+    case IndexExtend::sxtw:
+      return static_cast<std::uint64_t>(as_signed(value, 4)) << ls.shift;
+    default:
+      return value << ls.shift;
   }
 }
 
@@ -298,17 +311,22 @@ std::uint64_t extended_index(const LoadStore& ls, const RegisterFile& registers)
 VirtAddr load_store_address(const LoadStore& ls, const RegisterFile& registers) {
   const auto offset = static_cast<std::uint64_t>(ls.offset);
   switch (ls.addressing) {
-    case Addressing::literal: return registers.get_pc() + offset;
-    case Addressing::from_rt: return read_x(registers, ls.rt);
+    case Addressing::literal:
+      return registers.get_pc() + offset;
+    case Addressing::from_rt:
+      return read_x(registers, ls.rt);
     case Addressing::post_index:
-    case Addressing::post_register: return read_base(registers, ls.rn);
+    case Addressing::post_register:
+      return read_base(registers, ls.rn);
     case Addressing::register_offset:
       return read_base(registers, ls.rn) + extended_index(ls, registers);
     case Addressing::offset:
-    case Addressing::pre_index: break;
+    case Addressing::pre_index:
+      break;
   }
   std::uint64_t base = read_base(registers, ls.rn);
-  if (ls.authenticate != PointerKey::none) base = registers.authenticate_data(base, ls.authenticate);
+  if (ls.authenticate != PointerKey::none)
+    base = registers.authenticate_data(base, ls.authenticate);
   return base + offset;
 }
 

@@ -1,5 +1,5 @@
-// PSTATE and SPSR_ELx of AArch64 state as one 64-bit value in SPSR layout (DDI 0487 C5.2.19), and what
-// exception entry and return do to it, as pure functions.
+// PSTATE and SPSR_ELx of AArch64 state as one 64-bit value in SPSR layout (DDI 0487 C5.2.19), and
+// what exception entry and return do to it, as pure functions.
 #pragma once
 
 #include <cstdint>
@@ -45,9 +45,13 @@ inline constexpr std::uint64_t kHcrRw = 1ull << 31;
 inline constexpr std::uint64_t kHcrE2h = 1ull << 34;
 
 /// The Exception level of an AArch64 PSTATE.
-constexpr El el_of(std::uint64_t value) { return static_cast<El>(bits(value, 3, 2)); }
+constexpr El el_of(std::uint64_t value) {
+  return static_cast<El>(bits(value, 3, 2));
+}
 /// PSTATE.SP: true means SP_ELx, false SP_EL0.
-constexpr bool sp_sel(std::uint64_t value) { return value & 1; }
+constexpr bool sp_sel(std::uint64_t value) {
+  return value & 1;
+}
 constexpr std::uint64_t mode(El el, bool sp) {
   return static_cast<std::uint64_t>(el) << 2 | (sp ? 1 : 0);
 }
@@ -57,7 +61,9 @@ constexpr bool valid_mode(std::uint64_t value) {
 }
 
 /// PSTATE after Cold or Warm reset into `el` (DDI 0487 D1.6): SP_ELx, everything masked.
-constexpr std::uint64_t reset_value(El el) { return kDaif | mode(el, el != El::el0); }
+constexpr std::uint64_t reset_value(El el) {
+  return kDaif | mode(el, el != El::el0);
+}
 
 /// The optional state a PE implements. Fields of absent features stay 0 in every result.
 struct Features {
@@ -75,9 +81,9 @@ constexpr std::uint64_t implemented(const Features& f) {
          (f.dit ? kDit : 0) | (f.ssbs ? kSsbs : 0) | (f.bti ? kBtype : 0) | (f.mte ? kTco : 0);
 }
 
-/// PSTATE on entry to an exception taken to `target` (DDI 0487 AArch64.TakeException): SPSR_ELx gets
-/// `old` itself. NZCV and DIT are kept, DAIF set, SS, IL, BTYPE and UAO cleared; PAN is set unless
-/// SCTLR_ELx.SPAN keeps it; SSBS follows SCTLR_ELx.DSSBS. `sctlr` is the target's. `hcr` is
+/// PSTATE on entry to an exception taken to `target` (DDI 0487 AArch64.TakeException): SPSR_ELx
+/// gets `old` itself. NZCV and DIT are kept, DAIF set, SS, IL, BTYPE and UAO cleared; PAN is set
+/// unless SCTLR_ELx.SPAN keeps it; SSBS follows SCTLR_ELx.DSSBS. `sctlr` is the target's. `hcr` is
 /// HCR_EL2, 0 where EL2 is absent: SPAN is looked at for EL2 only with E2H and TGE both set.
 constexpr std::uint64_t on_exception_entry(std::uint64_t old, El target, std::uint64_t sctlr,
                                            std::uint64_t hcr, const Features& f) {

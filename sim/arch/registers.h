@@ -23,22 +23,52 @@ namespace reg {
 #undef X
 
 // Indexed registers. Each requires n below the count the name's range allows.
-constexpr SysReg DBGBVRn_EL1(unsigned n) { return sysreg(2, 0, 0, n, 4); }  ///< n < 16.
-constexpr SysReg DBGBCRn_EL1(unsigned n) { return sysreg(2, 0, 0, n, 5); }
-constexpr SysReg DBGWVRn_EL1(unsigned n) { return sysreg(2, 0, 0, n, 6); }
-constexpr SysReg DBGWCRn_EL1(unsigned n) { return sysreg(2, 0, 0, n, 7); }
-constexpr SysReg PMEVCNTRn_EL0(unsigned n) { return sysreg(3, 3, 14, 8 | n >> 3, n & 7); }  ///< < 31.
-constexpr SysReg PMEVTYPERn_EL0(unsigned n) { return sysreg(3, 3, 14, 12 | n >> 3, n & 7); }
-constexpr SysReg ICC_AP0Rn_EL1(unsigned n) { return sysreg(3, 0, 12, 8, 4 | n); }  ///< n < 4.
-constexpr SysReg ICC_AP1Rn_EL1(unsigned n) { return sysreg(3, 0, 12, 9, n); }
-constexpr SysReg ICH_AP0Rn_EL2(unsigned n) { return sysreg(3, 4, 12, 8, n); }
-constexpr SysReg ICH_AP1Rn_EL2(unsigned n) { return sysreg(3, 4, 12, 9, n); }
-constexpr SysReg ICH_LRn_EL2(unsigned n) { return sysreg(3, 4, 12, 12 | n >> 3, n & 7); }  ///< < 16.
+constexpr SysReg DBGBVRn_EL1(unsigned n) {
+  return sysreg(2, 0, 0, n, 4);
+}  ///< n < 16.
+constexpr SysReg DBGBCRn_EL1(unsigned n) {
+  return sysreg(2, 0, 0, n, 5);
+}
+constexpr SysReg DBGWVRn_EL1(unsigned n) {
+  return sysreg(2, 0, 0, n, 6);
+}
+constexpr SysReg DBGWCRn_EL1(unsigned n) {
+  return sysreg(2, 0, 0, n, 7);
+}
+constexpr SysReg PMEVCNTRn_EL0(unsigned n) {
+  return sysreg(3, 3, 14, 8 | n >> 3, n & 7);
+}  ///< < 31.
+constexpr SysReg PMEVTYPERn_EL0(unsigned n) {
+  return sysreg(3, 3, 14, 12 | n >> 3, n & 7);
+}
+constexpr SysReg ICC_AP0Rn_EL1(unsigned n) {
+  return sysreg(3, 0, 12, 8, 4 | n);
+}  ///< n < 4.
+constexpr SysReg ICC_AP1Rn_EL1(unsigned n) {
+  return sysreg(3, 0, 12, 9, n);
+}
+constexpr SysReg ICH_AP0Rn_EL2(unsigned n) {
+  return sysreg(3, 4, 12, 8, n);
+}
+constexpr SysReg ICH_AP1Rn_EL2(unsigned n) {
+  return sysreg(3, 4, 12, 9, n);
+}
+constexpr SysReg ICH_LRn_EL2(unsigned n) {
+  return sysreg(3, 4, 12, 12 | n >> 3, n & 7);
+}  ///< < 16.
 /// PRBAR<n> and PRLAR<n>, n < 16; n = 0 is PRBAR_ELx, which PRSELR selects (DDI 0600 G1.3.17).
-constexpr SysReg PRBARn_EL1(unsigned n) { return sysreg(3, 0, 6, 8 | n >> 1, (n & 1) << 2); }
-constexpr SysReg PRLARn_EL1(unsigned n) { return sysreg(3, 0, 6, 8 | n >> 1, (n & 1) << 2 | 1); }
-constexpr SysReg PRBARn_EL2(unsigned n) { return sysreg(3, 4, 6, 8 | n >> 1, (n & 1) << 2); }
-constexpr SysReg PRLARn_EL2(unsigned n) { return sysreg(3, 4, 6, 8 | n >> 1, (n & 1) << 2 | 1); }
+constexpr SysReg PRBARn_EL1(unsigned n) {
+  return sysreg(3, 0, 6, 8 | n >> 1, (n & 1) << 2);
+}
+constexpr SysReg PRLARn_EL1(unsigned n) {
+  return sysreg(3, 0, 6, 8 | n >> 1, (n & 1) << 2 | 1);
+}
+constexpr SysReg PRBARn_EL2(unsigned n) {
+  return sysreg(3, 4, 6, 8 | n >> 1, (n & 1) << 2);
+}
+constexpr SysReg PRLARn_EL2(unsigned n) {
+  return sysreg(3, 4, 6, 8 | n >> 1, (n & 1) << 2 | 1);
+}
 
 }  // namespace reg
 
@@ -49,8 +79,8 @@ struct SysRegAccess {
   std::uint8_t rt = 0;   ///< 31 is XZR.
 };
 
-/// Decodes MRS, MSR (register), SYS and SYSL (DDI 0487 C4.1.94). nullopt for any other word, so also
-/// for MSR (immediate), hints and barriers, whose op0 is 0.
+/// Decodes MRS, MSR (register), SYS and SYSL (DDI 0487 C4.1.94). nullopt for any other word, so
+/// also for MSR (immediate), hints and barriers, whose op0 is 0.
 constexpr std::optional<SysRegAccess> sysreg_from_instruction(std::uint32_t word) {
   if ((word & 0xffc00000) != 0xd5000000 || (word & 0x00180000) == 0) return std::nullopt;
   return SysRegAccess{SysReg{static_cast<std::uint16_t>(word >> 5)}, ((word >> 21) & 1) != 0,
@@ -64,7 +94,9 @@ constexpr std::uint32_t sysreg_instruction(const SysRegAccess& access) {
 }
 
 /// True for op0 = 1: TLBI, AT, IC, DC and other SYS instructions.
-constexpr bool is_system_instruction(SysReg reg) { return reg.op0() == 1; }
+constexpr bool is_system_instruction(SysReg reg) {
+  return reg.op0() == 1;
+}
 
 /// A register of the IMPLEMENTATION DEFINED space, op0 3 with CRn 11 or 15 (DDI 0487 D18.1.3).
 constexpr bool is_implementation_defined(SysReg reg) {

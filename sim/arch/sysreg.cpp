@@ -45,9 +45,12 @@ static_assert(std::adjacent_find(kByEncoding.begin(), kByEncoding.end(),
                   kByEncoding.end(),
               "two first names for one encoding; make one an alias");
 
-constexpr char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; }
+constexpr char upper(char c) {
+  return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+}
 
-// The manuals write CurrentEL, SPSel and APIAKeyLo_EL1; people write any case, and TLBI with a space.
+// The manuals write CurrentEL, SPSel and APIAKeyLo_EL1; people write any case, and TLBI with a
+// space.
 bool same_name(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
     return upper(x) == upper(y) || (x == '_' && y == ' ') || (x == ' ' && y == '_');
