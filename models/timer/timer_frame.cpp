@@ -15,8 +15,8 @@ constexpr unsigned kEl0Pcten = 0, kEl0Vcten = 1, kEl0Vten = 8, kEl0Pten = 9;
 
 }  // namespace
 
-TimerFrame::TimerFrame(std::string name, Clock& clock, SystemCounter& counter, Line& physical,
-                       Line& virtual_line)
+TimerFrame::TimerFrame(const std::string& name, Clock& clock, SystemCounter& counter,
+                       Line& physical, Line& virtual_line)
     : counter_(counter),
       frequency_(counter.frequency()),
       physical_(clock, counter, physical, {}),

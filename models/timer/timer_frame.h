@@ -22,7 +22,7 @@ namespace trapline {
 class TimerFrame {
  public:
   /// `name` names the first window; the second is called `name`-el0. The rest must outlive it.
-  TimerFrame(std::string name, Clock& clock, SystemCounter& counter, Line& physical,
+  TimerFrame(const std::string& name, Clock& clock, SystemCounter& counter, Line& physical,
              Line& virtual_line);
 
   /// CNTBaseN.
