@@ -33,7 +33,8 @@ int exit_code_of(const RunResult& result) {
 Outcome judge(const RunResult& result, const Expectations& expect, bool interactive,
               std::vector<std::string> script_failures) {
   Outcome outcome{exit_code_of(result), std::move(script_failures)};
-  if (interactive) {
+  // A run that a script cut short cannot end as expected: saying so as well would be noise.
+  if (interactive || result.reason == ExitReason::expectation_failed) {
     if (!outcome.complaints.empty()) outcome.exit_code = kExitExpectation;
     return outcome;
   }

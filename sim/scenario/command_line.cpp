@@ -244,7 +244,7 @@ void add_run_options(CLI::App& app, RunArguments& arguments) {
           std::string(row.help));
     } else {
       option = app.add_option(std::string(row.names), values, std::string(row.help));
-      option->type_name(std::string(row.metavar))->allow_extra_args(false);
+      option->option_text(std::string(row.metavar))->allow_extra_args(false);
     }
     option->group(std::string(row.group));
   }

@@ -1,0 +1,263 @@
+// `trapline run`: one scenario from its first instruction to the exit code.
+#include <poll.h>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "sim/cli/commands.h"
+#include "sim/cli/console.h"
+#include "sim/cli/terminal.h"
+#include "sim/machine/machine.h"
+#include "sim/report/outcome.h"
+#include "sim/report/stats.h"
+#include "sim/scenario/uart_script.h"
+
+namespace trapline {
+namespace {
+
+constexpr double kLongestSleep = 0.05;  // Seconds; signals and outputs are looked at in between.
+
+double host_now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+void set_up_log(const std::string& level) {
+  auto logger = std::make_shared<spdlog::logger>("trapline",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_st>());
+  logger->set_pattern("trapline: %l: %v");
+  logger->set_level(spdlog::level::from_str(level));
+  spdlog::set_default_logger(std::move(logger));
+}
+
+void say(const std::string& line) {
+  std::fprintf(stderr, "%s\n", line.c_str());
+}
+
+bool on_stdio(const UartSpec& uart) {
+  return uart.backend.kind == UartBackendSpec::Kind::stdio;
+}
+
+bool is_interactive(const Scenario& scenario) {
+  if (scenario.interactive) return *scenario.interactive;
+  return std::any_of(scenario.uarts.begin(), scenario.uarts.end(), on_stdio) &&
+         isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+Limits limits_of(const Scenario& scenario, bool interactive) {
+  const Limits none;
+  const Limits& file = interactive ? none : scenario.limits;
+  const Limits& forced = scenario.forced_limits;
+  return {forced.instructions != none.instructions ? forced.instructions : file.instructions,
+          forced.virtual_time != none.virtual_time ? forced.virtual_time : file.virtual_time,
+          forced.host_seconds != none.host_seconds ? forced.host_seconds : file.host_seconds};
+}
+
+// A machine with the host around it.
+class RunSession {
+ public:
+  explicit RunSession(const Scenario& scenario);
+  int run();
+
+ private:
+  bool reads_stdin(const UartSpec& uart) const;
+  void add_uart(unsigned index, const UartSpec& uart);
+  void add_script(unsigned index, std::vector<ScriptStep> steps);
+  void attach_scripts();
+  void poll();
+  void move_input(unsigned index);
+  void keep_pace();
+  void check_outputs();
+  int finish(const RunResult& result, double seconds);
+
+  const Scenario& scenario_;
+  bool interactive_;
+  bool at_terminal_;
+  std::optional<HostOutput> stats_file_;
+  SignalWatch signals_;
+  EscapeDecoder escapes_;
+  Pacer pacer_;
+  std::optional<std::string> output_error_;
+
+  std::vector<std::unique_ptr<UartHost>> hosts_;  // By UART.
+  std::vector<std::unique_ptr<CharacterFanOut>> fan_outs_;
+  std::unique_ptr<Machine> machine_;
+  // After the machine: a script's wake-ups live in the machine's timeline.
+  struct Script {
+    unsigned uart;
+    std::unique_ptr<UartScript> player;
+  };
+  std::vector<Script> scripts_;
+};
+
+RunSession::RunSession(const Scenario& scenario)
+    : scenario_(scenario),
+      interactive_(is_interactive(scenario)),
+      at_terminal_(interactive_ && isatty(STDIN_FILENO)) {
+  if (!scenario.stats_path.empty() && scenario.stats_path != "-") {
+    stats_file_.emplace(HostOutput::to_file(scenario.stats_path));
+  }
+  MachineHooks hooks;
+  for (unsigned n = 0; n < scenario.uarts.size(); ++n) {
+    add_uart(n, scenario.uarts[n]);
+    hooks.uarts.push_back(fan_outs_.back().get());
+  }
+  hooks.host_poll = [this] { poll(); };
+  // Whoever opens a pseudo-terminal may type as well.
+  hooks.interactive =
+      interactive_ ||
+      std::any_of(scenario.uarts.begin(), scenario.uarts.end(),
+                  [](const UartSpec& u) { return u.backend.kind == UartBackendSpec::Kind::pty; });
+  machine_ = std::make_unique<Machine>(scenario.machine, std::move(hooks));
+  attach_scripts();
+}
+
+// Keys belong to an interactive session. A batch run is decided by its scenario alone, so a pipe is
+// read only where no script speaks for the user.
+bool RunSession::reads_stdin(const UartSpec& uart) const {
+  if (!on_stdio(uart)) return false;
+  return interactive_ || (uart.script.empty() && !isatty(STDIN_FILENO));
+}
+
+void RunSession::add_uart(unsigned index, const UartSpec& uart) {
+  hosts_.push_back(std::make_unique<UartHost>(index, uart.backend, reads_stdin(uart)));
+  fan_outs_.push_back(std::make_unique<CharacterFanOut>());
+  fan_outs_.back()->add(hosts_.back()->output());
+  if (!hosts_.back()->announcement().empty()) say("trapline: " + hosts_.back()->announcement());
+
+  std::vector<ScriptStep> steps = uart.script;
+  if (interactive_) {
+    std::erase_if(steps, [](const ScriptStep& step) { return !step.always; });
+  } else {
+    add_script(index, uart.patterns);
+  }
+  add_script(index, std::move(steps));
+}
+
+void RunSession::add_script(unsigned index, std::vector<ScriptStep> steps) {
+  if (steps.empty()) return;
+  scripts_.push_back({index, std::make_unique<UartScript>(index, std::move(steps))});
+  fan_outs_[index]->add(*scripts_.back().player);
+}
+
+void RunSession::attach_scripts() {
+  for (const Script& script : scripts_) {
+    script.player->attach(
+        machine_->clock(),
+        [this, uart = script.uart](std::uint8_t byte) {
+          return machine_->uart_input(uart, {&byte, 1});
+        },
+        [this] { machine_->stop(ExitReason::expectation_failed); });
+  }
+}
+
+void RunSession::move_input(unsigned index) {
+  UartHost& host = *hosts_[index];
+  const bool decode = at_terminal_ && on_stdio(scenario_.uarts[index]);
+  const auto command = host.read_input(decode ? &escapes_ : nullptr);
+  if (command == EscapeDecoder::Command::quit) machine_->stop(ExitReason::user_quit);
+  if (command == EscapeDecoder::Command::help) {
+    host.host_output()->write(EscapeDecoder::help());
+    host.host_output()->flush();
+  }
+  while (!host.pending().empty() && machine_->uart_input(index, {&host.pending().front(), 1})) {
+    host.pending().pop_front();
+  }
+}
+
+void RunSession::check_outputs() {
+  for (const auto& host : hosts_) {
+    if (!host->host_output()) continue;
+    host->host_output()->flush();
+    if (host->host_output()->error() && !output_error_) {
+      output_error_ = host->host_output()->error();
+      machine_->stop(ExitReason::user_quit);
+    }
+  }
+}
+
+// Waits for the wall clock while virtual time is ahead of it; a key ends the wait.
+void RunSession::keep_pace() {
+  const double ahead = std::min(pacer_.ahead(machine_->clock().now(), host_now()), kLongestSleep);
+  if (ahead < 0.001) return;
+  std::vector<pollfd> inputs;
+  for (const auto& host : hosts_) {
+    if (host->input_fd() >= 0) inputs.push_back({host->input_fd(), POLLIN, 0});
+  }
+  ::poll(inputs.data(), inputs.size(), static_cast<int>(ahead * 1000));
+}
+
+void RunSession::poll() {
+  check_outputs();
+  if (interactive_) keep_pace();
+  for (unsigned n = 0; n < hosts_.size(); ++n) move_input(n);
+  if (signals_.received()) machine_->stop(ExitReason::user_quit);
+}
+
+int RunSession::run() {
+  std::optional<RawTerminal> raw;
+  if (at_terminal_) raw.emplace(STDIN_FILENO);
+  const double start = host_now();
+  const RunResult result = machine_->run(limits_of(scenario_, interactive_));
+  const double seconds = host_now() - start;
+  check_outputs();
+  raw.reset();
+  return finish(result, seconds);
+}
+
+int RunSession::finish(const RunResult& result, double seconds) {
+  // A run that its user ended owes nothing.
+  const bool judged = !interactive_ && result.reason != ExitReason::user_quit;
+  std::vector<std::string> failures;
+  for (const Script& script : scripts_) {
+    if (judged) script.player->finish();
+    if (script.player->failure()) failures.push_back(*script.player->failure());
+  }
+  Outcome outcome = judge(result, scenario_.expect, !judged, std::move(failures));
+  if (const auto signal = signals_.received()) outcome.exit_code = 128 + *signal;
+  const HostStats host{seconds, outcome.exit_code};
+
+  for (unsigned n = 0; n < hosts_.size(); ++n) {
+    HostOutput* output = hosts_[n]->host_output();
+    if (!output) continue;
+    if (on_stdio(scenario_.uarts[n]) && !output->at_line_start() && isatty(STDOUT_FILENO)) {
+      output->write("\n");
+    }
+    output->close();
+    if (output->error() && !output_error_) output_error_ = output->error();
+  }
+  if (!result.detail.empty() && outcome.exit_code != kExitSuccess) say(result.detail);
+  for (const std::string& complaint : outcome.complaints) say("trapline: " + complaint);
+  if (scenario_.stats_path == "-") {
+    stats_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
+  }
+  if (stats_file_) {
+    stats_file_->write(stats_json(result, host));
+    stats_file_->close();
+    if (stats_file_->error() && !output_error_) output_error_ = stats_file_->error();
+  }
+  if (!scenario_.quiet) say(status_line(result, host));
+  if (output_error_) {
+    say("trapline: " + *output_error_);
+    return kExitUsage;
+  }
+  return outcome.exit_code;
+}
+
+}  // namespace
+
+int run_command(const RunArguments& arguments, const Environment& environment) {
+  const Scenario scenario = make_scenario(arguments, environment);
+  check_has_image(scenario);
+  set_up_log(scenario.log_level);
+  return RunSession(scenario).run();
+}
+
+}  // namespace trapline

@@ -1,0 +1,128 @@
+// The command `trapline`.
+#include <spdlog/fmt/fmt.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "sim/cli/commands.h"
+#include "sim/report/outcome.h"
+
+namespace trapline {
+namespace {
+
+constexpr int kExitBug = 70;  // EX_SOFTWARE of sysexits.h: not the user's fault, not the guest's.
+
+// The process's environment, with a default for the folder that scripts/fetch-images fills.
+std::optional<std::string> environment(std::string_view name) {
+  if (const char* value = std::getenv(std::string(name).c_str())) return value;
+  if (name != "TRAPLINE_IMAGES") return std::nullopt;
+  if (const char* cache = std::getenv("TRAPLINE_CACHE")) return std::string(cache) + "/images";
+  if (const char* cache = std::getenv("XDG_CACHE_HOME")) {
+    return std::string(cache) + "/trapline/images";
+  }
+  if (const char* home = std::getenv("HOME")) {
+    return std::string(home) + "/.cache/trapline/images";
+  }
+  return std::nullopt;
+}
+
+int help_command(const std::string& topic);
+
+// The parser and what it found.
+struct CommandLine {
+  CLI::App app{"Trapline: a deterministic simulator for Arm hypervisor images and their guests"};
+  RunArguments run;
+  RunArguments dtb;
+  bool dts = false;
+  std::string output;
+  std::string topic;
+  std::function<int()> action;
+
+  CommandLine() {
+    app.name("trapline");
+    app.set_version_flag("--version", "trapline " TRAPLINE_VERSION);
+    app.require_subcommand(0, 1);
+
+    CLI::App* run_app = app.add_subcommand("run", "Run a hypervisor image and its guests");
+    add_run_options(*run_app, run);
+    run_app->footer(
+        "Exit code: 0 the guest powered off; its own code where it gives one; 1 an expectation\n"
+        "failed; 2 bad usage or input; 3 the guest is stuck or died; 124 a limit was reached.\n"
+        "Long options take one dash as well: -kernel is --kernel.");
+    run_app->callback([this] { action = [this] { return run_command(run, environment); }; });
+
+    CLI::App* machine_app = app.add_subcommand("machine", "Describe the machines");
+    machine_app->require_subcommand(1);
+    machine_app->add_subcommand("list", "Name the machines")->callback([this] {
+      action = machine_list_command;
+    });
+    CLI::App* dtb_app = machine_app->add_subcommand(
+        "dtb", "Write the device tree that the options of 'run' lead to");
+    add_run_options(*dtb_app, dtb);
+    dtb_app->add_option("-o,--output", output, "Write to FILE")->type_name("FILE");
+    dtb_app->add_flag("--dts", dts, "Write source, not a blob");
+    dtb_app->callback(
+        [this] { action = [this] { return machine_dtb_command(dtb, environment, dts, output); }; });
+
+    CLI::App* help_app = app.add_subcommand("help", "Explain a command");
+    help_app->add_option("command", topic, "run, machine, dtb...");
+    help_app->callback([this] { action = [this] { return help_command(topic); }; });
+  }
+};
+
+// A fresh parser explains: one that has parsed "help" would explain that command.
+int help_command(const std::string& topic) {
+  CommandLine line;
+  CLI::App* found = &line.app;
+  if (!topic.empty()) {
+    found = nullptr;
+    for (CLI::App* command : line.app.get_subcommands({})) {
+      if (command->get_name() == topic) found = command;
+    }
+  }
+  if (!found)
+    throw ScenarioError(fmt::format("there is no command '{}': see trapline help", topic));
+  std::fputs(found->help().c_str(), stdout);
+  return kExitSuccess;
+}
+
+int run_main(const std::vector<std::string>& arguments) {
+  CommandLine line;
+  std::vector<std::string> words = normalise_arguments(arguments);
+  std::reverse(words.begin(), words.end());  // CLI11 takes them last first.
+  try {
+    line.app.parse(words);
+  } catch (const CLI::Success& request) {  // --help, --version
+    return line.app.exit(request);
+  } catch (const CLI::ParseError& error) {
+    throw ScenarioError(fmt::format("{}; see trapline help", error.what()));
+  }
+  if (!line.action) return help_command({});
+  return line.action();
+}
+
+}  // namespace
+}  // namespace trapline
+
+int main(int argc, char** argv) {
+  try {
+    return trapline::run_main({argv + 1, argv + argc});
+  } catch (
+      const std::runtime_error& error) {  // ScenarioError, ImageError, a host without memory...
+    std::fprintf(stderr, "trapline: %s\n", error.what());
+  } catch (const std::invalid_argument& error) {  // An option that the machine does not have.
+    std::fprintf(stderr, "trapline: %s\n", error.what());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "trapline: internal error: %s\n", error.what());
+    return trapline::kExitBug;
+  }
+  return trapline::kExitUsage;
+}
