@@ -74,9 +74,10 @@ TEST_F(CpuInterfaceTest, BinaryPointHidesSubpriorities) {
   raise(34, 0x88);
   EXPECT_FALSE(rig.irq());
   raise(35, 0x78);
-  EXPECT_TRUE(rig.irq());
-  rig.set_gicd(0x184, 1u << 3);
-  EXPECT_FALSE(rig.irq());
+  EXPECT_EQ(rig.get(kIccIar1), 35u);
+  EXPECT_EQ(rig.get(kIccRpr), 0x40u);
+  rig.gic().spi(35).set(false);
+  rig.set(kIccEoir1, 35);
   rig.set(kIccBpr1, 3);  // 0x88 is still below what was recorded as 0x80.
   EXPECT_FALSE(rig.irq());
 }
@@ -276,6 +277,29 @@ TEST_F(SgiTest, OtherAffinityLevelsMustMatch) {
   rig.set(kIccSgi1r, 5ull << 24 | 1ull << 32 | 0xf, 0);
   rig.set(kIccSgi1r, 5ull << 24 | 1ull << 48 | 0xf, 0);
   for (unsigned cpu = 0; cpu < 4; ++cpu) EXPECT_FALSE(rig.irq(cpu)) << cpu;
+}
+
+TEST(GicV3CpuInterface, SgiTargetListStopsAtFifteen) {
+  GicV3Rig rig({.cpus = 3, .affinities = {0x00, 0x0f, 0x21}});
+  rig.boot();
+  for (unsigned cpu = 0; cpu < 3; ++cpu) rig.set_gicr(cpu, kSgiBase + 0x100, 0xffff);
+  rig.set(kIccSgi1r, 5ull << 24 | 0xfffe);
+  EXPECT_TRUE(rig.irq(1));
+  EXPECT_FALSE(rig.irq(2));
+}
+
+TEST(GicV3CpuInterface, NonSecureSgisReachSecureOnesThroughNsacrOnly) {
+  GicV3Rig rig({.two_security_states = true});
+  rig.secure = true;
+  rig.set_gicr(0, kSgiBase + 0x080, 1u << 5);  // SGI 5 is Group 1, the others are Group 0.
+  rig.set_gicr(0, kSgiBase + 0xe00, 1u << 8);  // SGI 4 allows Non-secure pending.
+  const auto pending = [&] { return rig.gicr(0, kSgiBase + 0x200); };
+  rig.set(kIccSgi1r, 3ull << 24 | 1);
+  EXPECT_EQ(pending(), 0u);
+  rig.set(kIccSgi1r, 4ull << 24 | 1);
+  EXPECT_EQ(pending(), 1u << 4);
+  rig.set(kIccSgi1r, 5ull << 24 | 1);
+  EXPECT_EQ(pending(), 3u << 4);
 }
 
 TEST_F(SgiTest, BroadcastReachesAllButTheSender) {

@@ -273,6 +273,10 @@ TEST(GicV3Distributor, MessageBasedSpis) {
   EXPECT_TRUE(rig.irq());  // Level-sensitive: stays until it is cleared.
   rig.set_gicd(0x048, 64, 2);
   EXPECT_FALSE(rig.irq());
+  rig.set_gicd(0x208, 1);  // Made pending by ISPENDR: CLRSPI ends that as well.
+  EXPECT_TRUE(rig.irq());
+  rig.set_gicd(0x048, 64);
+  EXPECT_FALSE(rig.irq());
   rig.make_edge(64);
   rig.set_gicd(0x040, 64, 2);
   EXPECT_EQ(rig.get(kIccIar1), 64u);
@@ -452,6 +456,12 @@ TEST_F(TwoStates, NsacrOpensPendingThenMore) {
   EXPECT_EQ(rig.gicd(0x204), 0x000e0000u);
   rig.set_gicd(0x284, 0x000f0000);
   EXPECT_EQ(rig.gicd(0x204), 0x00020000u);
+  rig.set_gicd(0x304, 0x000f0000);  // Active bits can be read from 2 on, never written.
+  rig.secure = true;
+  EXPECT_EQ(rig.gicd(0x304), 0u);
+  rig.set_gicd(0x304, 0x000f0000);
+  rig.secure = false;
+  EXPECT_EQ(rig.gicd(0x304), 0x000c0000u);
   rig.set_gicd(0x6000 + 8 * 50, 5, 8);
   rig.set_gicd(0x6000 + 8 * 51, 5, 8);
   EXPECT_EQ(rig.gicd(0x6000 + 8 * 50, 8), 0u);

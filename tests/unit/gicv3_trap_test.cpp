@@ -156,6 +156,9 @@ TEST(GicV3Traps, ProgrammableSreEnablesLevelByLevel) {
   rig.set(kIccSreEl2, 1);  // Enable off: EL1 keeps SRE but may not touch it.
   EXPECT_EQ(rig.try_set(kIccSreEl1, GicV3Rig::el1()), SysRegStatus::trap_el2);
   EXPECT_EQ(rig.try_get(kIccPmr, GicV3Rig::el1()), SysRegStatus::ok);
+  rig.set(kIccSreEl2, 0);  // EL1 cannot stay on without EL2.
+  rig.set(kIccSreEl2, 1);
+  EXPECT_EQ(rig.try_get(kIccPmr, GicV3Rig::el1()), SysRegStatus::trap_el1);
 }
 
 }  // namespace

@@ -113,9 +113,10 @@ TEST_F(VirtualTest, HighestPriorityOfTheListRegistersWins) {
 }
 
 TEST_F(VirtualTest, PendingAndActiveIsNotSignalledUntilEnded) {
-  rig.set(kIchAp1r0, 1u << 20);
   rig.set(ich_lr(0), lr(27, 0xa0, kPending | kActive | kGroup1));
   EXPECT_FALSE(virq());
+  EXPECT_EQ(guest(kIccHppir1), kSpuriousIntid);
+  rig.set(kIchAp1r0, 1u << 20);
   EXPECT_EQ(guest(kIccIar1), kSpuriousIntid);
   guest_set(kIccEoir1, 27);
   EXPECT_EQ(rig.get(ich_lr(0)), lr(27, 0xa0, kPending | kGroup1));
@@ -269,6 +270,22 @@ TEST_F(VirtualTest, InSplitModeOnlyDirCounts) {
   EXPECT_EQ(rig.get(kIchAp1r0), 0u);
   guest_set(kIccDir, 99);
   EXPECT_EQ(rig.get(kIchHcr), 1u << 27 | kEn);
+}
+
+TEST_F(VirtualTest, EoiByTheOtherGroupsRegisterOnlyDropsThePriority) {
+  rig.set(ich_lr(0), lr(27, 0xa0, kPending | kGroup1));
+  EXPECT_EQ(guest(kIccIar1), 27u);
+  guest_set(kIccEoir0, 27);
+  EXPECT_EQ(rig.get(kIchAp1r0), 0u);
+  EXPECT_EQ(rig.get(ich_lr(0)), lr(27, 0xa0, kActive | kGroup1));
+}
+
+TEST_F(VirtualTest, GroupZeroIsDroppedFirstAtEqualPriority) {
+  rig.set(kIchAp0r0, 1u << 20);
+  rig.set(kIchAp1r0, 1u << 20);
+  guest_set(kIccEoir1, 27);
+  EXPECT_EQ(rig.get(kIchAp0r0), 0u);
+  EXPECT_EQ(rig.get(kIchAp1r0), 1u << 20);
 }
 
 TEST_F(VirtualTest, DirIsIgnoredWithoutSplitMode) {
