@@ -110,7 +110,7 @@ struct DataAbort {
   bool cache_maintenance = false;  ///< CM.
   bool external = false;           ///< EA.
   bool far_not_valid = false;      ///< FnV.
-  AccessSyndrome access;           ///< Only for stage-2 faults that are not on a stage-1 walk.
+  AccessSyndrome access{};         ///< Only for stage-2 faults that are not on a stage-1 walk.
 };
 
 struct InstructionAbort {
