@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace trapline {
 namespace {
@@ -23,16 +24,16 @@ auto retry(Call call) {
 
 }  // namespace
 
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+GuestFileHandle& GuestFileHandle::operator=(GuestFileHandle&& other) noexcept {
   std::swap(fd_, other.fd_);
   return *this;
 }
 
-FileDescriptor::~FileDescriptor() {
+GuestFileHandle::~GuestFileHandle() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-int FileDescriptor::release() {
+int GuestFileHandle::release() {
   const int fd = fd_;
   fd_ = -1;
   return fd;
@@ -98,7 +99,7 @@ std::optional<HostDirectory::Place> HostDirectory::walk(std::string_view path, i
   if (path.empty()) return fail(ENOENT);
   if (path.front() == '/') return fail(EACCES);
   if (path.find('\0') != std::string_view::npos) return fail(EINVAL);
-  Place place{FileDescriptor(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0)), {}};
+  Place place{GuestFileHandle(::fcntl(root_.get(), F_DUPFD_CLOEXEC, 0)), {}};
   if (!place.directory.valid()) return fail(errno);
   while (!path.empty()) {
     const std::size_t slash = path.find('/');
@@ -107,7 +108,7 @@ std::optional<HostDirectory::Place> HostDirectory::walk(std::string_view path, i
     if (component.empty() || component == ".") continue;
     if (component == "..") return fail(EACCES);
     if (!place.name.empty()) {
-      FileDescriptor next(::openat(place.directory.get(), place.name.c_str(), kDirectoryFlags));
+      GuestFileHandle next(::openat(place.directory.get(), place.name.c_str(), kDirectoryFlags));
       if (!next.valid()) return fail(errno);
       place.directory = std::move(next);
     }
@@ -123,7 +124,7 @@ std::unique_ptr<HostFile> HostDirectory::open(std::string_view path, int flags, 
   // O_NONBLOCK: opening a FIFO must not wait for its other end. Truncation waits until the file is
   // known to be a regular one.
   const int safe_flags = (flags & ~O_TRUNC) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-  FileDescriptor fd(::openat(place->directory.get(), place->name.c_str(), safe_flags, 0666));
+  GuestFileHandle fd(::openat(place->directory.get(), place->name.c_str(), safe_flags, 0666));
   struct stat status;
   if (!fd.valid() || ::fstat(fd.get(), &status) != 0) {
     error = errno;
@@ -140,16 +141,32 @@ std::unique_ptr<HostFile> HostDirectory::open(std::string_view path, int flags, 
   return std::make_unique<HostFile>(std::move(fd));
 }
 
+std::optional<HostDirectory::Place> HostDirectory::find_file(std::string_view path,
+                                                             int& error) const {
+  std::optional<Place> place = walk(path, error);
+  if (!place) return std::nullopt;
+  struct stat status;
+  if (::fstatat(place->directory.get(), place->name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
+    error = errno;
+    return std::nullopt;
+  }
+  if (!S_ISREG(status.st_mode)) {
+    error = S_ISDIR(status.st_mode) ? EISDIR : EACCES;
+    return std::nullopt;
+  }
+  return place;
+}
+
 int HostDirectory::remove(std::string_view path) {
   int error = 0;
-  const std::optional<Place> place = walk(path, error);
+  const std::optional<Place> place = find_file(path, error);
   if (!place) return error;
   return ::unlinkat(place->directory.get(), place->name.c_str(), 0) == 0 ? 0 : errno;
 }
 
 int HostDirectory::rename(std::string_view from, std::string_view to) {
   int error = 0;
-  const std::optional<Place> source = walk(from, error);
+  const std::optional<Place> source = find_file(from, error);
   const std::optional<Place> target = source ? walk(to, error) : std::nullopt;
   if (!target) return error;
   const int result = ::renameat(source->directory.get(), source->name.c_str(),

@@ -10,13 +10,13 @@
 namespace trapline {
 
 /// A file descriptor that closes itself.
-class FileDescriptor {
+class GuestFileHandle {
  public:
-  FileDescriptor() = default;
-  explicit FileDescriptor(int fd) : fd_(fd) {}
-  FileDescriptor(FileDescriptor&& other) noexcept : fd_(other.release()) {}
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-  ~FileDescriptor();
+  GuestFileHandle() = default;
+  explicit GuestFileHandle(int fd) : fd_(fd) {}
+  GuestFileHandle(GuestFileHandle&& other) noexcept : fd_(other.release()) {}
+  GuestFileHandle& operator=(GuestFileHandle&& other) noexcept;
+  ~GuestFileHandle();
 
   bool valid() const { return fd_ >= 0; }
   int get() const { return fd_; }
@@ -29,7 +29,7 @@ class FileDescriptor {
 /// An open regular file. Errors are host errno values, 0 for none.
 class HostFile {
  public:
-  explicit HostFile(FileDescriptor fd) : fd_(std::move(fd)) {}
+  explicit HostFile(GuestFileHandle fd) : fd_(std::move(fd)) {}
 
   /// Bytes read, fewer only at the end of the file; nullopt with `error` set if the host failed.
   std::optional<std::uint64_t> read(void* to, std::uint64_t bytes, int& error);
@@ -38,13 +38,13 @@ class HostFile {
   std::optional<std::uint64_t> length(int& error) const;
 
  private:
-  FileDescriptor fd_;
+  GuestFileHandle fd_;
 };
 
 /// Opens, removes and renames by paths that a guest gives. A path is relative to the directory; it
 /// may not be absolute, contain "..", or pass through or name a symbolic link, and only regular
-/// files are opened. The path is walked one component at a time, so nothing that changes meanwhile
-/// can lead out.
+/// files are opened, removed or renamed. The path is walked one component at a time, so nothing
+/// that changes meanwhile can lead out.
 class HostDirectory {
  public:
   /// Throws std::runtime_error naming the directory if it cannot be opened.
@@ -58,12 +58,14 @@ class HostDirectory {
 
  private:
   struct Place {
-    FileDescriptor directory;
+    GuestFileHandle directory;
     std::string name;
   };
   std::optional<Place> walk(std::string_view path, int& error) const;
+  /// As walk(), for a regular file that exists.
+  std::optional<Place> find_file(std::string_view path, int& error) const;
 
-  FileDescriptor root_;
+  GuestFileHandle root_;
 };
 
 }  // namespace trapline

@@ -34,8 +34,8 @@ class CharacterSource {
 };
 
 struct SemihostingConfig {
-  std::string command_line;             ///< SYS_GET_CMDLINE.
-  std::string directory;                ///< Files are opened below it; empty: not at all.
+  std::string command_line{};           ///< SYS_GET_CMDLINE.
+  std::string directory{};              ///< Files are opened below it; empty: not at all.
   std::uint64_t epoch = 1'704'067'200;  ///< SYS_TIME at virtual time 0, seconds since 1970.
   /// SYS_HEAPINFO: heap base and limit, stack base and limit.
   std::array<VirtAddr, 4> heap_info{};
