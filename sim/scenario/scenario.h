@@ -34,16 +34,24 @@ struct UartBackendSpec {
 /// Parses "stdio", "null", "pty" or "file:PATH". Throws std::invalid_argument.
 UartBackendSpec parse_uart_backend(std::string_view text);
 
-/// One step of scripted input: wait for a pattern in what the UART transmits, then send a text. A
+/// Virtual time between a match and the first byte sent: a shell that has just printed its prompt
+/// is reading by then.
+inline constexpr Time kScriptDelay = 10'000'000'000;  // 10 ms
+
+/// Virtual time between two bytes: ten bits at 115200 baud.
+inline constexpr Time kScriptBytePeriod = 87'000'000;  // 87 us
+
+/// One step of scripted input: wait for patterns in what the UART transmits, then send a text. A
 /// step may have either part alone.
 struct ScriptStep {
-  std::string expect;     ///< Empty: do not wait.
-  bool regex = false;     ///< `expect` is an ECMAScript regular expression.
-  std::string send;       ///< Bytes as they are: a shell's Return is "\n" or "\r".
-  Time timeout = kNever;  ///< Virtual time from the end of the previous step.
-  Time delay = 0;         ///< Virtual time between the match and the first byte sent.
-  bool always = false;    ///< Run also in an interactive session.
-  std::string where;      ///< "file:line", for messages.
+  std::vector<std::string> expect;  ///< All of them, in any order. Empty: do not wait.
+  bool regex = false;               ///< They are ECMAScript regular expressions.
+  std::string send;                 ///< Bytes as they are: a shell's Return is "\n" or "\r".
+  Time timeout = kNever;            ///< Virtual time from the end of the previous step.
+  Time pace = kScriptBytePeriod;    ///< Virtual time between two bytes sent.
+  Time delay = kScriptDelay;        ///< Virtual time between the match and the first byte sent.
+  bool always = false;              ///< Run also in an interactive session.
+  std::string where;                ///< "file:line", for messages.
 };
 
 struct UartSpec {

@@ -11,7 +11,6 @@
 
 #include "sim/scenario/domain_options.h"
 #include "sim/scenario/toml_table.h"
-#include "sim/scenario/uart_script.h"
 
 namespace trapline {
 namespace {
@@ -90,34 +89,36 @@ void read_xen(TomlTable table, MachineConfig& machine) {
   machine.xen = std::move(xen);
 }
 
-void set_pattern(TomlTable& table, std::string_view text_key, std::string_view regex_key,
-                 ScriptStep& step) {
-  if (auto v = table.text(text_key)) step.expect = *v;
-  auto regex = table.text(regex_key);
-  if (!regex) return;
+void set_patterns(TomlTable& table, std::string_view text_key, std::string_view regex_key,
+                  ScriptStep& step) {
+  step.expect = table.texts(text_key);
+  const std::vector<std::string> expressions = table.texts(regex_key);
+  if (expressions.empty()) return;
   if (!step.expect.empty()) {
     table.fail(regex_key, fmt::format("{} is given as well; only one of them may be", text_key));
   }
-  try {
-    std::regex check(*regex);
-  } catch (const std::regex_error& error) {
-    table.fail(regex_key,
-               fmt::format("'{}' is not a regular expression: {}", *regex, error.what()));
+  for (const std::string& expression : expressions) {
+    try {
+      std::regex check(expression);
+    } catch (const std::regex_error& error) {
+      table.fail(regex_key,
+                 fmt::format("'{}' is not a regular expression: {}", expression, error.what()));
+    }
   }
-  step.expect = *regex;
+  step.expect = expressions;
   step.regex = true;
 }
 
 ScriptStep read_step(TomlTable& table) {
   ScriptStep step;
   step.where = table.where();
-  step.delay = kScriptDelay;
-  set_pattern(table, "expect", "expect-regex", step);
+  set_patterns(table, "expect", "expect-regex", step);
   if (auto v = table.text("send")) step.send = *v;
-  for (auto [key, target] :
-       {std::pair{"timeout", &step.timeout}, std::pair{"delay", &step.delay}}) {
+  for (auto [key, target] : {std::pair{"timeout", &step.timeout}, std::pair{"delay", &step.delay},
+                             std::pair{"pace", &step.pace}}) {
     if (auto v = table.scalar(key)) table.located(key, [&] { *target = parse_duration(*v); });
   }
+  if (step.pace == 0) table.fail("pace", "it must be more than nothing");
   if (auto v = table.flag("always")) step.always = *v;
   table.finish();
   if (step.expect.empty() && step.send.empty()) {
@@ -170,16 +171,17 @@ void read_expect(TomlTable table, Scenario& scenario) {
     ScriptStep pattern;
     unsigned index = 0;
     if (const auto* text = node.as_string()) {
-      pattern.expect = text->get();
+      pattern.expect.push_back(text->get());
     } else if (const auto* item = node.as_table()) {
       TomlTable entry = table.element(*item, "an element of [expect] output");
-      set_pattern(entry, "text", "regex", pattern);
+      set_patterns(entry, "text", "regex", pattern);
       if (auto v = entry.integer("uart", 0, 7)) index = static_cast<unsigned>(*v);
       entry.finish();
     } else {
       table.fail(node, "an element of [expect] output must be a string or a table");
     }
-    if (pattern.expect.empty()) table.fail(node, "an element of [expect] output is empty");
+    if (pattern.expect.empty() || pattern.expect.front().empty())
+      table.fail(node, "an element of [expect] output is empty");
     pattern.where = fmt::format("{}:{}", scenario.file, node.source().begin.line);
     uart_of(scenario, index).patterns.push_back(std::move(pattern));
   });

@@ -70,6 +70,23 @@ std::optional<std::string> TomlTable::text(std::string_view key) {
   return node->as_string()->get();
 }
 
+std::vector<std::string> TomlTable::texts(std::string_view key) {
+  std::vector<std::string> result;
+  const toml::node* node = find(key);
+  if (!node) return result;
+  const auto add = [&](const toml::node& item) {
+    if (!item.is_string()) wrong_type(item, key, "a string or an array of strings");
+    result.push_back(item.as_string()->get());
+    if (result.back().empty()) fail(item, fmt::format("{} of {} is empty", key, name_));
+  };
+  if (const toml::array* array = node->as_array()) {
+    for (const toml::node& item : *array) add(item);
+  } else {
+    add(*node);
+  }
+  return result;
+}
+
 std::optional<std::string> TomlTable::path(std::string_view key) {
   std::optional<std::string> value = text(key);
   if (!value) return std::nullopt;

@@ -37,6 +37,9 @@ class TomlTable {
   /// A string, or a number in its decimal spelling: for values that a parser of units.h takes.
   std::optional<std::string> scalar(std::string_view key);
 
+  /// A string, or an array of strings, none of them empty. Empty if the key is absent.
+  std::vector<std::string> texts(std::string_view key);
+
   std::optional<TomlTable> table(std::string_view key);
   /// The tables of an array of tables ([[key]] or an array of inline tables).
   std::vector<TomlTable> tables(std::string_view key);

@@ -84,7 +84,12 @@ void PatternMatcher::begin(bool at_line_start) {
 
 UartScript::UartScript(unsigned uart, std::vector<ScriptStep> steps)
     : uart_(uart), steps_(std::move(steps)) {
-  for (const ScriptStep& step : steps_) matchers_.emplace_back(step.expect, step.regex);
+  for (const ScriptStep& step : steps_) {
+    std::vector<Awaited>& awaited = awaited_.emplace_back();
+    for (const std::string& pattern : step.expect) {
+      awaited.push_back({PatternMatcher(pattern, step.regex)});
+    }
+  }
 }
 
 void UartScript::attach(Clock& clock, std::function<bool(std::uint8_t)> receive,
@@ -106,10 +111,11 @@ void UartScript::start_step() {
   for (; next_ < steps_.size(); ++next_) {
     const ScriptStep& step = steps_[next_];
     if (!step.expect.empty()) break;
-    pending_.push_back({step.send, now + step.delay});
+    pending_.push_back({step.send, now + step.delay, step.pace});
   }
   if (next_ < steps_.size()) {
-    matchers_[next_].begin(last_lines_.empty() || last_lines_.back().empty());
+    const bool at_line_start = last_lines_.empty() || last_lines_.back().empty();
+    for (Awaited& awaited : awaited_[next_]) awaited.matcher.begin(at_line_start);
     if (steps_[next_].timeout != kNever) timeout_wakeup_->at(now + steps_[next_].timeout);
   }
   if (!pending_.empty() && send_wakeup_->due() == kNever) {
@@ -117,18 +123,28 @@ void UartScript::start_step() {
   }
 }
 
+// Every pattern sees every byte until its own end.
+bool UartScript::step_complete(std::uint8_t byte) {
+  bool complete = true;
+  for (Awaited& awaited : awaited_[next_]) {
+    awaited.seen = awaited.seen || awaited.matcher.feed(byte);
+    complete = complete && awaited.seen;
+  }
+  return complete;
+}
+
 void UartScript::transmit(std::uint8_t byte) {
   remember(byte);
   if (!clock_ || failure_ || next_ == steps_.size()) return;
   // No exception may leave here: the caller may be inside a guest's store instruction.
   try {
-    if (!matchers_[next_].feed(byte)) return;
+    if (!step_complete(byte)) return;
   } catch (const std::regex_error& error) {
     fail(fmt::format("could not be searched for: {}", error.what()));
     return;
   }
   const ScriptStep& step = steps_[next_++];
-  if (!step.send.empty()) pending_.push_back({step.send, clock_->now() + step.delay});
+  if (!step.send.empty()) pending_.push_back({step.send, clock_->now() + step.delay, step.pace});
   start_step();
 }
 
@@ -139,12 +155,12 @@ void UartScript::send_next() {
     send_wakeup_->at(front.not_before);
     return;
   }
+  const Time next_byte = now + front.pace;
   if (receive_(static_cast<std::uint8_t>(front.bytes[sent_])) && ++sent_ == front.bytes.size()) {
     sent_ = 0;
     pending_.pop_front();
   }
   if (pending_.empty()) return;
-  const Time next_byte = now + kScriptBytePeriod;
   send_wakeup_->at(sent_ == 0 ? std::max(next_byte, pending_.front().not_before) : next_byte);
 }
 
@@ -162,10 +178,15 @@ void UartScript::remember(std::uint8_t byte) {
 void UartScript::fail(const std::string& how) {
   if (failure_) return;
   const ScriptStep& step = steps_[next_];
+  std::string missing;
+  for (std::size_t n = 0; n < step.expect.size(); ++n) {
+    if (awaited_[next_][n].seen) continue;
+    missing += fmt::format("{}{}\"{}\"", missing.empty() ? "" : " and ", step.regex ? "regex " : "",
+                           printable(step.expect[n]));
+  }
   std::string message =
-      fmt::format("{}{}UART {}: {}\"{}\" {} (at {})", step.where, step.where.empty() ? "" : ": ",
-                  uart_, step.regex ? "regex " : "", printable(step.expect), how,
-                  clock_ ? format_duration(clock_->now()) : "the start");
+      fmt::format("{}{}UART {}: {} {} (at {})", step.where, step.where.empty() ? "" : ": ", uart_,
+                  missing, how, clock_ ? format_duration(clock_->now()) : "the start");
   message += last_lines_.empty() ? "; the UART sent nothing" : "; the last lines it sent were";
   for (const std::string& line : last_lines_) message += "\n  | " + printable(line);
   failure_ = std::move(message);

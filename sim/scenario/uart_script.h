@@ -15,14 +15,6 @@
 
 namespace trapline {
 
-/// Virtual time between a match and the first byte sent: a shell that has just printed its prompt
-/// is reading by then.
-inline constexpr Time kScriptDelay = 10'000'000'000;  // 10 ms
-
-/// Virtual time between two bytes, and before a refused byte is offered again: ten bits at 115200
-/// baud.
-inline constexpr Time kScriptBytePeriod = 87'000'000;  // 87 us
-
 /// Finds one pattern in a stream of bytes. Carriage returns are dropped, so "\n" in a pattern
 /// matches a terminal's line end. A text may span lines; a regular expression is searched for in
 /// the current line (its last 512 bytes), after every byte.
@@ -49,9 +41,9 @@ class PatternMatcher {
 };
 
 /// Plays the steps of one UART. What the UART transmits comes in by transmit(); what is sent goes
-/// out through the function given to attach(), one byte at a time, as fast as a real line would
-/// carry it and the receiver takes it. A step's pattern is looked for in everything that came after
-/// the previous step's match, the echo of what was sent included.
+/// out through the function given to attach(), one byte at a time, at the step's pace and as the
+/// receiver takes it. A step's patterns are looked for in everything that came
+/// after the previous step was complete, the echo of what was sent included.
 ///
 /// Everything here depends on virtual time and the UART's bytes only, so it is part of the run.
 class UartScript final : public CharacterPort {
@@ -78,8 +70,10 @@ class UartScript final : public CharacterPort {
   struct Pending {
     std::string bytes;
     Time not_before;
+    Time pace;
   };
 
+  bool step_complete(std::uint8_t byte);
   void start_step();
   void send_next();
   void fail(const std::string& how);
@@ -88,7 +82,11 @@ class UartScript final : public CharacterPort {
   unsigned uart_;
   std::vector<ScriptStep> steps_;
   std::size_t next_ = 0;
-  std::vector<PatternMatcher> matchers_;  // Of each step.
+  struct Awaited {
+    PatternMatcher matcher;
+    bool seen = false;
+  };
+  std::vector<std::vector<Awaited>> awaited_;  // By step.
   std::deque<Pending> pending_;
   std::size_t sent_ = 0;                // Of pending_.front().
   std::deque<std::string> last_lines_;  // The last one is not finished.

@@ -132,7 +132,7 @@ TEST(ScenarioFile, ReadsUartsScriptsAndExpectations) {
   ASSERT_EQ(s.uarts.size(), 2u);
   const UartSpec& uart = s.uarts[0];
   ASSERT_EQ(uart.script.size(), 2u);
-  EXPECT_EQ(uart.script[0].expect, "login: ");
+  EXPECT_EQ(uart.script[0].expect, std::vector<std::string>{"login: "});
   EXPECT_EQ(uart.script[0].send, "root\n");
   EXPECT_EQ(uart.script[0].timeout, 10 * kPicosecondsPerSecond);
   EXPECT_FALSE(uart.script[0].always);
@@ -142,7 +142,7 @@ TEST(ScenarioFile, ReadsUartsScriptsAndExpectations) {
   EXPECT_EQ(uart.script[1].timeout, kNever);
   EXPECT_EQ(uart.script[1].delay, 1'000'000'000u);
   ASSERT_EQ(uart.patterns.size(), 2u);
-  EXPECT_EQ(uart.patterns[0].expect, "Xen version");
+  EXPECT_EQ(uart.patterns[0].expect, std::vector<std::string>{"Xen version"});
   EXPECT_TRUE(uart.patterns[1].regex);
   ASSERT_EQ(s.uarts[1].patterns.size(), 1u);
   EXPECT_EQ(s.uarts[1].backend.path, "second.log") << "outputs go where the user stands";
@@ -152,6 +152,13 @@ TEST(ScenarioFile, ReadsUartsScriptsAndExpectations) {
   EXPECT_EQ(s.limits.virtual_time, 60 * kPicosecondsPerSecond);
   EXPECT_EQ(s.limits.host_seconds, 120.0);
   EXPECT_EQ(s.forced_limits.instructions, ~0ull);
+}
+
+TEST(ScenarioFile, AStepMayWaitForSeveralTexts) {
+  const Scenario s = read("[[uart]]\n[[uart.script]]\nexpect = [\"a\", \"b\"]\n");
+  EXPECT_EQ(s.uarts[0].script[0].expect, (std::vector<std::string>{"a", "b"}));
+  EXPECT_NE(error_of("[[uart]]\n[[uart.script]]\nexpect = [\"a\", 1]\n").find("3:16: expect of"),
+            std::string::npos);
 }
 
 TEST(ScenarioFile, ReadsLoads) {

@@ -11,10 +11,9 @@ constexpr Time kMs = 1'000'000'000;
 
 ScriptStep step(std::string expect, std::string send, Time timeout = kNever) {
   ScriptStep result;
-  result.expect = std::move(expect);
+  if (!expect.empty()) result.expect.push_back(std::move(expect));
   result.send = std::move(send);
   result.timeout = timeout;
-  result.delay = kScriptDelay;
   result.where = "boot.toml:7";
   return result;
 }
@@ -61,6 +60,16 @@ TEST_F(UartScriptTest, SendsAfterAFixedVirtualDelay) {
   EXPECT_EQ(arrivals_[0], 5 * kMs + kScriptDelay);
   EXPECT_EQ(arrivals_[4], arrivals_[0] + 4 * kScriptBytePeriod);
   EXPECT_TRUE(script.done());
+}
+
+TEST_F(UartScriptTest, KeepsToTheStepsPace) {
+  ScriptStep slow = step("$", "ab");
+  slow.pace = 3 * kMs;
+  slow.delay = 0;
+  play({slow});
+  print("$");
+  timeline_.advance_to(100 * kMs);
+  EXPECT_EQ(arrivals_, (std::vector<Time>{0, 3 * kMs}));
 }
 
 TEST_F(UartScriptTest, RetriesWhileTheReceiverIsFull) {
@@ -151,6 +160,28 @@ TEST_F(UartScriptTest, StepsWithoutPatternSendInOrder) {
   print("go");
   timeline_.advance_to(100 * kMs);
   EXPECT_EQ(received_, "abc");
+}
+
+TEST_F(UartScriptTest, WaitsForAllPatternsInAnyOrder) {
+  ScriptStep wait = step("DOM1: ready", "go", 50 * kMs);
+  wait.expect.push_back("dom0# ");
+  for (const auto& [first, second] :
+       {std::pair{"dom0# ", "DOM1: ready"}, {"DOM1: ready", "dom0# "}}) {
+    received_.clear();
+    play({wait});
+    print(first);
+    timeline_.advance_to(timeline_.now() + 20 * kMs);
+    EXPECT_EQ(received_, "");
+    print(second);
+    timeline_.advance_to(timeline_.now() + 20 * kMs);
+    EXPECT_EQ(received_, "go");
+  }
+  play({wait});
+  print("dom0# ");
+  script_->finish();
+  ASSERT_TRUE(script_->failure());
+  EXPECT_NE(script_->failure()->find("UART 0: \"DOM1: ready\" was not"), std::string::npos)
+      << "only what is missing is named";
 }
 
 TEST_F(UartScriptTest, TimeoutIsInVirtualTimeFromTheStepBefore) {
