@@ -53,7 +53,7 @@ constexpr std::uint64_t kPowerStateAllowed = kPowerDown | 0xffff;
 /// Affinity fields from `level` up.
 constexpr std::uint64_t affinity_mask(unsigned level) {
   constexpr std::uint64_t kFields = 0xff'00ff'ffff;
-  return level == 3 ? 0xff'0000'0000 : kFields & ~((1ull << (8 * level)) - 1);
+  return kFields & ~((1ull << (8 * level)) - 1);  // Level 3: Aff3 is above the gap at [31:24].
 }
 
 }  // namespace
