@@ -1,4 +1,4 @@
-// Exception syndromes: classes, fault status codes, builders and a short text (DDI 0487 D19.2.40,
+// Exception syndromes: classes, fault status codes, builders and a short text (DDI 0487,
 // ESR_ELx). Every builder returns a complete ESR value; IL is 1, as for every A64 exception.
 #pragma once
 

@@ -1,4 +1,4 @@
-// The decoder. Sections follow the tables of DDI 0487 C4.1.95.
+// The decoder. Sections follow the tables of DDI 0487 C4.1.
 #include "sim/arch/load_store.h"
 
 #include <bit>
@@ -207,7 +207,7 @@ Decoded decode_atomic(std::uint32_t word) {
     ls.rs = rs;
     return ls;
   }
-  if (opc == 4 && ls.acquire && !ls.release) return ls;  // LDAPR; Rs is (11111).
+  if (opc == 4 && rs == 31 && ls.acquire && !ls.release) return ls;  // LDAPR
   return std::nullopt;
 }
 

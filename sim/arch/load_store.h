@@ -1,6 +1,6 @@
 // A64 loads and stores as data: decoded for fault syndromes, and executed through abstract
 // registers and memory where the execution engine must not do it (device pages, split MPU pages).
-// DDI 0487 C4.1.95 "Loads and Stores", Armv8.0 to 8.4 with FEAT_LSE, LRCPC, LRCPC2, LOR and PAuth.
+// DDI 0487 C4.1 "Loads and Stores", Armv8.0 to 8.4 with FEAT_LSE, LRCPC, LRCPC2, LOR and PAuth.
 #pragma once
 
 #include <cstdint>
@@ -110,7 +110,7 @@ struct LoadStore {
   /// DC ZVA, whose block size DCZID_EL0 gives.
   unsigned total_bytes() const;
   /// The size that alignment checks go by: the whole access for exclusive and compare-and-swap
-  /// pairs, one element otherwise (DDI 0487 B2.10.2).
+  /// pairs, one element otherwise (DDI 0487 B2).
   unsigned alignment() const;
 };
 
@@ -161,7 +161,7 @@ class MemoryPort {
   /// architecture asks. The default leaves that to the store.
   virtual bool probe_store(VirtAddr, unsigned) { return true; }
   /// The exclusive monitor. By default there is none and every store-exclusive succeeds, which is
-  /// IMPLEMENTATION DEFINED for Device memory (DDI 0487 B2.12.1).
+  /// IMPLEMENTATION DEFINED for Device memory (DDI 0487 B2).
   virtual void set_exclusive(VirtAddr, unsigned) {}
   virtual bool take_exclusive(VirtAddr, unsigned) { return true; }
   /// Bytes that DC ZVA zeroes: 4 << DCZID_EL0.BS.

@@ -134,7 +134,7 @@ class Execution {
   bool load_two() {
     Vector128 first, second;
     if (ls_.is_exclusive()) {
-      // One single-copy atomic access (DDI 0487 B2.2.1).
+      // One single-copy atomic access (DDI 0487 B2).
       memory_.set_exclusive(address_, 2u * ls_.size);
       if (!load_both(first, second)) return false;
     } else if (!load(address_, ls_.size, first) || !load(address_ + ls_.size, ls_.size, second)) {

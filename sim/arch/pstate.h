@@ -1,4 +1,4 @@
-// PSTATE and SPSR_ELx of AArch64 state as one 64-bit value in SPSR layout (DDI 0487 C5.2.19), and
+// PSTATE and SPSR_ELx of AArch64 state as one 64-bit value in SPSR layout (DDI 0487, SPSR_EL1), and
 // what exception entry and return do to it, as pure functions.
 #pragma once
 
@@ -55,12 +55,12 @@ constexpr bool sp_sel(std::uint64_t value) {
 constexpr std::uint64_t mode(El el, bool sp) {
   return static_cast<std::uint64_t>(el) << 2 | (sp ? 1 : 0);
 }
-/// Mode bits that AArch64 defines: EL0t and ELxt, ELxh (DDI 0487 D1.4.3).
+/// Mode bits that AArch64 defines: EL0t and ELxt, ELxh (DDI 0487 D1).
 constexpr bool valid_mode(std::uint64_t value) {
   return !(value & kAArch32) && !(value & 2) && bits(value, 3, 0) != 1;
 }
 
-/// PSTATE after Cold or Warm reset into `el` (DDI 0487 D1.6): SP_ELx, everything masked.
+/// PSTATE after Cold or Warm reset into `el` (DDI 0487 D1): SP_ELx, everything masked.
 constexpr std::uint64_t reset_value(El el) {
   return kDaif | mode(el, el != El::el0);
 }
@@ -102,7 +102,7 @@ struct ReturnRules {
   std::uint64_t hcr = 0;     ///< HCR_EL2; 0 where EL2 is absent.
 };
 
-/// DDI 0487 D1.4.3, IllegalExceptionReturn: a reserved mode, a higher or absent Exception level,
+/// DDI 0487, IllegalExceptionReturn: a reserved mode, a higher or absent Exception level,
 /// AArch32 (unless EL0 has it), EL1 under HCR_EL2.TGE, or EL1 where HCR_EL2.RW says AArch32.
 constexpr bool legal_return(std::uint64_t spsr, El current, const ReturnRules& rules) {
   if (spsr & kAArch32) return rules.aarch32_el0 && bits(spsr, 3, 0) == 0;

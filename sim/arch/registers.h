@@ -56,7 +56,7 @@ constexpr SysReg ICH_AP1Rn_EL2(unsigned n) {
 constexpr SysReg ICH_LRn_EL2(unsigned n) {
   return sysreg(3, 4, 12, 12 | n >> 3, n & 7);
 }  ///< < 16.
-/// PRBAR<n> and PRLAR<n>, n < 16; n = 0 is PRBAR_ELx, which PRSELR selects (DDI 0600 G1.3.17).
+/// PRBAR<n> and PRLAR<n>, n < 16; n = 0 is PRBAR_ELx, which PRSELR selects (DDI 0600).
 constexpr SysReg PRBARn_EL1(unsigned n) {
   return sysreg(3, 0, 6, 8 | n >> 1, (n & 1) << 2);
 }
@@ -79,7 +79,7 @@ struct SysRegAccess {
   std::uint8_t rt = 0;   ///< 31 is XZR.
 };
 
-/// Decodes MRS, MSR (register), SYS and SYSL (DDI 0487 C4.1.94). nullopt for any other word, so
+/// Decodes MRS, MSR (register), SYS and SYSL (DDI 0487 C4.1). nullopt for any other word, so
 /// also for MSR (immediate), hints and barriers, whose op0 is 0.
 constexpr std::optional<SysRegAccess> sysreg_from_instruction(std::uint32_t word) {
   if ((word & 0xffc00000) != 0xd5000000 || (word & 0x00180000) == 0) return std::nullopt;
@@ -98,12 +98,12 @@ constexpr bool is_system_instruction(SysReg reg) {
   return reg.op0() == 1;
 }
 
-/// A register of the IMPLEMENTATION DEFINED space, op0 3 with CRn 11 or 15 (DDI 0487 D18.1.3).
+/// A register of the IMPLEMENTATION DEFINED space, op0 3 with CRn 11 or 15 (DDI 0487).
 constexpr bool is_implementation_defined(SysReg reg) {
   return (reg.crn() == 11 || reg.crn() == 15) && (reg.op0() == 3 || reg.op0() == 1);
 }
 
-/// A register of the space that DDI 0487 D18.1.2 reserves for feature identification: reserved
+/// A register of the space that DDI 0487 reserves for feature identification: reserved
 /// encodings read as zero at EL1 and above (op0 3, op1 0, CRn 0, CRm 1 to 7).
 constexpr bool is_id_space(SysReg reg) {
   return reg.op0() == 3 && reg.op1() == 0 && reg.crn() == 0 && reg.crm() >= 1 && reg.crm() <= 7;

@@ -69,7 +69,7 @@ std::optional<unsigned> take(std::string_view& text, std::string_view prefix, un
   return value;
 }
 
-// S<op0>_<op1>_C<n>_C<m>_<op2> (DDI 0487 C5.1.2).
+// S<op0>_<op1>_C<n>_C<m>_<op2> (DDI 0487 C5.1).
 std::optional<SysReg> parse_generic_name(std::string_view text) {
   const auto op0 = take(text, "S", 3);
   const auto op1 = op0 ? take(text, "_", 7) : std::nullopt;
