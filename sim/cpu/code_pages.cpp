@@ -1,0 +1,115 @@
+#include "sim/cpu/code_pages.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "sim/arch/sysreg.h"
+
+namespace trapline {
+namespace {
+
+/// MRS, MSR (register), SYS, SYSL: 1101 0101 00 L 1/0 op0...
+bool is_system_register_form(std::uint32_t word) {
+  return (word & 0xffc00000) == 0xd5000000 && ((word >> 19) & 3) != 0;
+}
+
+bool intercepts_read(SysReg reg) {
+  if (reg.op0() != 3) return false;
+  const unsigned op1 = reg.op1(), crn = reg.crn(), crm = reg.crm(), op2 = reg.op2();
+  switch (crn) {
+    case 0:
+      return op1 == 0 && ((crm == 0 && op2 == 5) || (crm >= 1 && crm <= 7));  // MPIDR, ID_*
+    case 1:
+      return op1 == 4 && crm == 1 && op2 == 0;  // HCR_EL2
+    case 2:
+      return op1 == 3 && crm == 4;  // RNDR, RNDRRS
+    case 9:
+      return crm >= 12 && crm <= 14;  // PMU
+    case 12:
+      return op1 == 0 && crm == 1 && op2 == 0;  // ISR_EL1
+    case 14:
+      return true;  // Timers and PMU event counters
+    default:
+      return false;
+  }
+}
+
+bool intercepts_write(SysReg reg) {
+  if (reg.op0() != 3) return false;
+  const unsigned op1 = reg.op1(), crn = reg.crn(), crm = reg.crm(), op2 = reg.op2();
+  const bool el1_or_el2 = op1 == 0 || op1 == 4 || op1 == 5;
+  switch (crn) {
+    case 1:
+      return el1_or_el2 && ((crm == 0 && op2 == 0) || (crm == 1 && op1 == 4 && op2 == 0));
+    case 2:
+      return el1_or_el2 && crm <= 1;  // TTBR, TCR, VTTBR, VTCR
+    case 9:
+      return crm >= 12 && crm <= 14;
+    case 10:
+      return el1_or_el2 && crm == 2;  // MAIR
+    case 13:
+      return el1_or_el2 && crm == 0 && op2 == 1;  // CONTEXTIDR
+    case 14:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool needs_interception(std::uint32_t word) {
+  if (!is_system_register_form(word)) return false;
+  const SysReg reg{static_cast<std::uint16_t>(word >> 5)};
+  const bool is_read = word & (1u << 21);
+  if (reg.op0() == 1) {
+    return !is_read && (reg.crn() == 8 || (reg.crn() == 7 && (reg.crm() == 8 || reg.crm() == 9)));
+  }
+  return is_read ? intercepts_read(reg) : intercepts_write(reg);
+}
+
+bool is_marked(std::uint32_t word) {
+  return word == 0xd69f03e0 || (word & 0xfffffbff) == 0xd69f0bff ||  // ERET, ERETAA, ERETAB
+         word == 0xd503205f || word == 0xd503203f;                   // WFE, YIELD
+}
+
+bool is_sampling_point(std::uint32_t word) {
+  if ((word & 0x7c000000) == 0x14000000) return true;  // B, BL
+  if ((word & 0xff000010) == 0x54000000) return true;  // B.cond
+  if ((word & 0x7c000000) == 0x34000000) return true;  // CBZ, CBNZ, TBZ, TBNZ
+  if ((word & 0xfe000000) == 0xd6000000) return true;  // BR, BLR, RET, ERET, with PAuth too
+  if ((word & 0xfffff0ff) == 0xd50330df) return true;  // ISB
+  if ((word & 0xfffff0ff) == 0xd50340ff) return true;  // MSR DAIFClr
+  if ((word & 0xffffffe0) == 0xd51b4220) return true;  // MSR DAIF
+  return word == 0xd503205f || word == 0xd503203f || word == 0xd503207f;  // WFE, YIELD, WFI
+}
+
+CodePages::Slot* CodePages::slot(PhysAddr pa) {
+  for (RamSlots& ram : rams_) {
+    if (pa - ram.base < ram.size) return &ram.slots[(pa - ram.base) >> 12];
+  }
+  const Ram* ram = bus_.ram_at(pa);
+  if (!ram) return nullptr;
+  rams_.push_back({ram->base(), ram->size(), std::vector<Slot>(ram->size() >> 12)});
+  for (Slot& slot : rams_.back().slots) slot.read_only = ram->read_only();
+  return &rams_.back().slots[(pa - ram->base()) >> 12];
+}
+
+const CodePage& CodePages::code(PhysAddr pa, Slot& slot) {
+  if (slot.code) return *slot.code;
+  slot.code = std::make_unique<CodePage>();
+  CodePage& page = *slot.code;
+  std::array<std::uint32_t, CodePage::kWords> words;
+  std::memcpy(words.data(), bus_.ram_at(pa)->host(pa & ~0xfffull), sizeof words);
+  std::uint32_t total = 0;
+  for (unsigned i = 0; i < CodePage::kWords; ++i) {
+    page.cost[i] = total;
+    total += std::min(timing_.cycles(words[i]), 63u);
+    if (is_marked(words[i])) total += CodePage::kMark;
+    if (needs_interception(words[i])) page.intercepts.push_back(static_cast<std::uint16_t>(i));
+  }
+  page.cost[CodePage::kWords] = total;
+  return page;
+}
+
+}  // namespace trapline

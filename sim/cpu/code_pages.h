@@ -1,0 +1,67 @@
+// What is known of each physical page that code was executed from.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "sim/bus/bus.h"
+#include "sim/time/timing_model.h"
+
+namespace trapline {
+
+/// Cost and interception points of one 4 KiB page of A64 code.
+struct CodePage {
+  static constexpr unsigned kWords = 1024;
+  /// In cost[]: an instruction after which the CPU takes a closer look (ERET, WFE, YIELD).
+  static constexpr std::uint32_t kMark = 0x10000;
+
+  /// cost[b] - cost[a] is the cycles of words a to b-1, plus kMark for each marked one. A block's
+  /// cycles stay below kMark because no instruction costs more than 63 cycles.
+  std::array<std::uint32_t, kWords + 1> cost{};
+  std::vector<std::uint16_t> intercepts;  ///< Word indices of system instructions to be hooked.
+};
+
+/// Page states of all RAM, shared by the CPUs of a machine. A page may be writable in some engine
+/// TLB, or executed from (with translated blocks in some engine), never both: that is how stores to
+/// code are noticed whatever the engine does about them.
+class CodePages {
+ public:
+  CodePages(Bus& bus, const TimingModel& timing) : bus_(bus), timing_(timing) {}
+
+  /// Where a page of RAM stands. Valid as long as the bus.
+  struct Slot {
+    std::unique_ptr<CodePage> code;
+    bool executable = false;  ///< May be in an engine's TLB as executable, or translated.
+    bool writable = false;    ///< May be in an engine's TLB as writable.
+    bool read_only = false;   ///< ROM.
+  };
+
+  /// The slot of the RAM page that holds `pa`, or nullptr where there is no RAM.
+  Slot* slot(PhysAddr pa);
+  /// The page's code, scanned now if it was not since the last drop().
+  const CodePage& code(PhysAddr pa, Slot& slot);
+  /// Forgets what was scanned; the page's contents change.
+  void drop(Slot& slot) { slot.code.reset(); }
+
+ private:
+  Bus& bus_;
+  const TimingModel& timing_;
+  struct RamSlots {
+    PhysAddr base;
+    std::uint64_t size;
+    std::vector<Slot> slots;
+  };
+  std::vector<RamSlots> rams_;
+};
+
+/// True for an MRS, MSR or SYS word that the CPU must see before the engine executes it.
+bool needs_interception(std::uint32_t word);
+/// True for ERET*, WFE and YIELD.
+bool is_marked(std::uint32_t word);
+/// True for an instruction after which interrupts are sampled: one that ends a translation block in
+/// every engine. Fixed by the architecture's encoding alone, so that the sampling points are too.
+bool is_sampling_point(std::uint32_t word);
+
+}  // namespace trapline

@@ -1,0 +1,146 @@
+// One A64 processing element, whatever executes it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sim/arch/types.h"
+#include "sim/bus/cpu_lines.h"
+#include "sim/bus/sysreg_port.h"
+#include "sim/time/clock.h"
+
+namespace trapline {
+
+class Bus;
+class EventHub;
+class GenericTimer;
+class Timeline;
+class TimingModel;
+
+struct CpuConfig {
+  std::string model = "cortex-a57";  ///< One of cpu_models().
+  unsigned index = 0;
+  std::uint64_t mpidr = 0x80000000;  ///< MPIDR_EL1 as software reads it.
+  bool has_el2 = true;
+  unsigned gic = 3;                  ///< 3: ID_AA64PFR0_EL1.GIC says system registers exist.
+  std::uint64_t hz = 1'000'000'000;
+};
+
+/// The names make_cpu_complex() accepts as a model.
+std::vector<std::string> cpu_models();
+
+enum class Conduit : std::uint8_t { hvc, smc };
+
+/// What a TrapPort made of a call.
+enum class CallResult : std::uint8_t {
+  refused,  ///< Nobody answers; the instruction is UNDEFINED.
+  done,
+  wait,     ///< Done, and the CPU waits for an interrupt (PSCI CPU_SUSPEND).
+};
+
+/// Who answers calls that leave the highest implemented Exception level: firmware, or the trap layer.
+class TrapPort {
+ public:
+  virtual ~TrapPort() = default;
+  /// HVC where no EL2 is implemented, or SMC where EL3 is not. `x` holds X0 to X17 in and out.
+  virtual CallResult call(Conduit conduit, std::uint16_t immediate, unsigned cpu,
+                    std::array<std::uint64_t, 18>& x) = 0;
+  /// HLT #0xF000. `x` holds X0 (operation, result) and X1. False: semihosting is off.
+  virtual bool semihosting(unsigned cpu, std::uint64_t& x0, std::uint64_t x1) = 0;
+};
+
+/// Why a CPU gave up its turn.
+enum class PauseReason : std::uint8_t {
+  slice_end,           ///< The quantum is used up, or the run is asked to stop.
+  wait_for_interrupt,  ///< WFI with nothing pending.
+  wait_for_event,      ///< WFE with the event register clear.
+  yielded,             ///< YIELD.
+  powered_off,
+  stuck,               ///< Nothing this CPU does can ever end; see Cpu::stuck_reason().
+};
+
+/// How long a CPU may run, and how its cycles are laid onto virtual time.
+struct Slice {
+  std::uint64_t instructions = 0;  ///< The quantum; UINT64_MAX for none.
+  unsigned sharers = 1;            ///< CPUs taking turns: a cycle advances time by 1/sharers cycle.
+  std::uint64_t instruction_limit = ~0ull;  ///< Of this CPU's total count.
+};
+
+/// Counters of one CPU, for statistics.
+struct CpuCounters {
+  std::uint64_t instructions = 0;
+  std::uint64_t cycles = 0;
+  std::uint64_t exceptions[4][64] = {};  ///< [target EL][exception class] of synchronous ones.
+  std::uint64_t interrupts[4][4] = {};   ///< [target EL][IRQ, FIQ, SError, virtual].
+  std::uint64_t mmio = 0;
+  std::uint64_t tlb_fills = 0;
+  std::uint64_t translation_walks = 0;
+  std::uint64_t code_invalidations = 0;
+};
+
+class Cpu {
+ public:
+  virtual ~Cpu() = default;
+
+  virtual const CpuConfig& config() const = 0;
+  /// Inputs, driven by the interrupt controller.
+  virtual CpuLines& lines() = 0;
+  /// System registers implemented elsewhere. The port must outlive the CPU.
+  virtual void add_port(SysRegPort& port) = 0;
+
+  /// Starts execution at `pc` in `el` with the architecture's reset state and X0 = `x0`.
+  virtual void power_on(VirtAddr pc, El el, std::uint64_t x0) = 0;
+  virtual void power_off() = 0;
+  virtual bool powered() const = 0;
+  /// Runs until the slice is used up or there is nothing to do. Only one CPU of a machine runs at
+  /// a time; virtual time is the Timeline's.
+  virtual PauseReason run(const Slice& slice) = 0;
+  /// True if a CPU that waits (WFI, WFE) has a reason to go on.
+  virtual bool can_wake(PauseReason waiting) const = 0;
+  /// SEV from another CPU, or an event-stream tick.
+  virtual void signal_event() = 0;
+  /// Makes run() return at the next instruction that interrupts are sampled at. Callable from models.
+  virtual void request_stop() = 0;
+
+  virtual std::uint64_t x(unsigned n) const = 0;  ///< n: 0 to 30.
+  virtual void set_x(unsigned n, std::uint64_t value) = 0;
+  virtual VirtAddr pc() const = 0;
+  virtual El el() const = 0;
+  virtual const CpuCounters& counters() const = 0;
+  /// PC, EL, PSTATE, syndrome registers and the last exceptions, for a person.
+  virtual std::string describe() const = 0;
+  virtual std::string stuck_reason() const = 0;
+};
+
+/// What the CPUs of one machine share.
+struct CpuEnvironment {
+  Bus& bus;
+  Timeline& timeline;
+  EventHub& events;
+  const TimingModel& timing;
+  TrapPort* traps = nullptr;
+};
+
+/// The CPUs of one machine and what keeps them coherent: TLBI and instruction-cache broadcast, code
+/// written by one and executed by another.
+class CpuComplex {
+ public:
+  virtual ~CpuComplex() = default;
+  virtual unsigned count() const = 0;
+  virtual Cpu& cpu(unsigned index) = 0;
+  /// Must be called when something other than a CPU wrote to RAM (a device, a loader mid-run).
+  virtual void memory_written(PhysAddr pa, std::uint64_t bytes) = 0;
+};
+
+/// Throws std::invalid_argument for an unknown model (naming the known ones).
+std::unique_ptr<CpuComplex> make_cpu_complex(const CpuEnvironment& environment,
+                                             const std::vector<CpuConfig>& cpus);
+
+/// Name and version of the engine that executes instructions, for example "Unicorn 2.1.4".
+std::string engine_version();
+
+}  // namespace trapline

@@ -1,0 +1,357 @@
+// A Cpu executed by Unicorn Engine. Internal to sim/cpu: only files here may include unicorn.h.
+#pragma once
+
+#include <unicorn/unicorn.h>
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "sim/arch/load_store.h"
+#include "sim/arch/sysreg.h"
+#include "sim/bus/bus.h"
+#include "sim/cpu/code_pages.h"
+#include "sim/cpu/cpu.h"
+#include "sim/cpu/cpu_model.h"
+#include "sim/cpu/pmu.h"
+#include "sim/cpu/soft_tlb.h"
+#include "sim/cpu/vmsa.h"
+#include "sim/time/timeline.h"
+#include "sim/trace/hub.h"
+
+namespace trapline {
+
+class UnicornComplex;
+
+/// Thrown where the engine refuses a call that cannot fail in a sound build.
+struct EngineError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+/// What an exception needs beyond its target.
+struct ExceptionSpec {
+  enum class Vector : std::uint16_t { synchronous = 0, irq = 0x80, fiq = 0x100, serror = 0x180 };
+  El target = El::el1;
+  Vector vector = Vector::synchronous;
+  std::uint64_t esr = 0;                 ///< Written for synchronous and SError only.
+  VirtAddr return_address = 0;
+  std::optional<std::uint64_t> far{};
+  std::optional<std::uint64_t> hpfar{};
+  bool is_virtual = false;
+};
+
+class UnicornCpu final : public Cpu,
+                         public StampSource,
+                         public TimeSource,
+                         public CounterSource,
+                         private PhysicalMemory,
+                         private RegisterFile,
+                         private MemoryPort {
+ public:
+  UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environment, CodePages& pages,
+             const CpuConfig& config);
+  ~UnicornCpu() override;
+
+  // Cpu
+  const CpuConfig& config() const override { return config_; }
+  CpuLines& lines() override { return lines_; }
+  void add_port(SysRegPort& port) override { ports_.push_back(&port); }
+  void power_on(VirtAddr pc, El el, std::uint64_t x0) override;
+  void power_off() override;
+  bool powered() const override { return powered_; }
+  PauseReason run(const Slice& slice) override;
+  bool can_wake(PauseReason waiting) const override;
+  void signal_event() override { event_register_ = true; }
+  void request_stop() override;
+  std::uint64_t x(unsigned n) const override;
+  void set_x(unsigned n, std::uint64_t value) override;
+  VirtAddr pc() const override { return read_reg(UC_ARM64_REG_PC); }
+  El el() const override { return el_; }
+  const CpuCounters& counters() const override;
+  std::string describe() const override;
+  std::string stuck_reason() const override { return stuck_reason_; }
+
+  // StampSource, TimeSource
+  void stamp(Event& event) const override;
+  Time current_time() const override;
+  void deadline_changed(Time when) override;
+
+  // CounterSource
+  std::uint64_t cycles() const override { return current_cycles(); }
+  std::uint64_t instructions() const override { return instructions_ - instruction_adjust_; }
+
+  // For the complex.
+  uc_engine* engine() { return engine_; }
+  SoftTlb& soft_tlb() { return tlb_; }
+  void flush_engine_tlb();
+  void forget_code(PhysAddr page);  ///< Drops translations of a 4 KiB page. Not while running.
+  void clear_code_map();
+  void context_changed() { context_stale_ = true; }
+
+ private:
+  static constexpr unsigned kCodeMapSize = 512;
+  static constexpr std::uint64_t kCheckpointInstructions = 1u << 20;
+
+  struct CodeMapEntry {
+    std::uint64_t key = ~0ull;
+    const std::uint32_t* cost = nullptr;
+    const std::uint32_t* words = nullptr;
+  };
+  struct Pending {
+    enum class Kind : std::uint8_t { none, fault, device, code_write, locate };
+    Kind kind = Kind::none;
+    AccessKind access = AccessKind::read;
+    VirtAddr va = 0;
+    PhysAddr pa = 0;
+    Fault fault{};
+  };
+  struct HookPoint {
+    UnicornCpu* cpu;
+    VirtAddr va;
+    uc_hook handle;
+    bool is_read;
+  };
+  struct Context {
+    Regime regime = Regime::el1_0;
+    SoftTlb::Context asid = 1;
+    SoftTlb::Context global = 1;
+  };
+
+  // unicorn_cpu.cpp: construction, registers, time
+  void create_engine();
+  void map_memory();
+  std::uint64_t read_reg(int id) const {
+    std::uint64_t value = 0;
+    uc_reg_read(engine_, id, &value);
+    return value;
+  }
+  void write_reg(int id, std::uint64_t value) { uc_reg_write(engine_, id, &value); }
+  std::uint32_t pstate() const {
+    std::uint32_t value = 0;
+    uc_reg_read(engine_, UC_ARM64_REG_PSTATE, &value);
+    return value;
+  }
+  std::uint64_t read_system(SysReg reg) const;
+  bool write_system(SysReg reg, std::uint64_t value);
+  void emit(EventKind kind, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0,
+            std::uint64_t d = 0);
+  std::uint64_t cycles_at(Time when) const;
+  std::uint64_t current_cycles() const;
+  std::uint64_t hash_state();
+
+  // unicorn_run.cpp: blocks, sampling, slices
+  static void block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
+  void on_block(VirtAddr pc, std::uint32_t size);
+  bool block_slow(VirtAddr pc, std::uint32_t size);
+  bool after_marked(std::uint32_t word, VirtAddr pc);
+  void forget_block();
+  bool sample(VirtAddr pc);
+  void set_attention();
+  void settle(VirtAddr pc);
+  void retire(VirtAddr pc, std::uint32_t word);
+  std::uint32_t cost_from(VirtAddr pc) const;
+  void pause(PauseReason reason, VirtAddr pc);
+  const CodeMapEntry* map_code(VirtAddr pc);
+  std::optional<std::uint32_t> word_at(VirtAddr pc);
+  bool wait_for_interrupt();
+  bool wait_for_event(VirtAddr next_pc);
+  bool interrupt_waiting() const;
+
+  // unicorn_exceptions.cpp
+  static void interrupt_callback(uc_engine*, std::uint32_t index, void* self);
+  void on_exception(std::uint32_t index);
+  void on_undefined(VirtAddr pc);
+  void on_svc(VirtAddr next_pc);
+  void on_hvc(VirtAddr next_pc);
+  void on_smc(VirtAddr next_pc);
+  bool firmware_call(Conduit conduit, std::uint16_t immediate);
+  void undefined(VirtAddr pc, std::uint32_t word);
+  std::optional<El> wfi_trap_target() const;
+  bool pauth_trap(std::uint32_t word, VirtAddr pc);
+  bool semihosting(VirtAddr pc, std::uint32_t word);
+  void take(const ExceptionSpec& spec);
+  void take_synchronous(El target, std::uint64_t esr, VirtAddr return_address,
+                        std::optional<std::uint64_t> far = {});
+  bool take_interrupt(VirtAddr pc);
+  void note_exception(const ExceptionSpec& spec, std::uint32_t spsr);
+  void check_stuck(const ExceptionSpec& spec);
+  El undefined_target() const;
+  bool tge() const { return config_.has_el2 && bit(hcr_, 27); }
+  bool e2h() const { return config_.has_el2 && bit(hcr_, 34); }
+  bool fp_trap(std::uint32_t word, VirtAddr pc);
+
+  // unicorn_memory.cpp
+  static bool fill_callback(uc_engine*, std::uint64_t va, uc_mem_type type, uc_tlb_entry* out,
+                            void* self);
+  bool on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out);
+  bool fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, VirtAddr va, AccessKind kind,
+                bool privileged, bool pan, uc_tlb_entry& out);
+  const SoftTlb::Entry* lookup(VirtAddr va, AccessKind kind, bool privileged, bool pan,
+                               Fault& fault);
+  bool block_has_unprivileged();
+  bool is_privileged_access(std::uint32_t word) const;
+  bool pan_active() const;
+  void refresh_context();
+  void resolve(const Pending& pending);
+  void data_fault(const Fault& fault, VirtAddr va, AccessKind kind, VirtAddr pc,
+                  std::uint32_t word, bool external = false);
+  void fetch_fault(const Fault& fault, VirtAddr pc, bool external = false);
+  void invalidate_code(PhysAddr pa);
+  bool emulate_access(VirtAddr pc, std::uint32_t word);
+  VirtAddr faulting_address(const LoadStore& decoded, VirtAddr page);
+  bool access(VirtAddr va, unsigned bytes, std::uint8_t* data, bool write);
+  bool device_access(PhysAddr pa, unsigned bytes, std::uint8_t* data, bool write);
+  VirtAddr untagged(VirtAddr va) const;
+  bool read64(PhysAddr pa, std::uint64_t& value) override;
+  Swap compare_and_swap64(PhysAddr pa, std::uint64_t expected, std::uint64_t desired) override;
+
+  // unicorn_sysregs.cpp
+  static std::uint32_t sysreg_callback(uc_engine*, uc_arm64_reg, const uc_arm64_cp_reg*, void*);
+  std::uint32_t on_sysreg(SysReg reg, bool is_read, uc_arm64_reg rt, std::uint64_t value,
+                          VirtAddr pc);
+  std::uint32_t on_mrs(SysReg reg, uc_arm64_reg rt);
+  std::uint32_t on_msr(SysReg reg, std::uint64_t value);
+  std::uint32_t on_sys(SysReg reg, std::uint64_t value);
+  void install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& code);
+  void collect_hooks();
+  bool emulate_sysreg(VirtAddr pc, std::uint32_t word);
+  void sysreg_fault(VirtAddr pc, std::uint32_t word);
+  SysRegStatus access_rules(SysReg reg, bool is_read) const;
+  SysRegContext sysreg_context() const;
+  SysRegPort* port_for(SysReg reg) const;
+  void write_hcr(std::uint64_t value);
+  void tlbi(SysReg reg, std::uint64_t value);
+  void address_translate(SysReg reg, VirtAddr va);
+  void sysreg_exception(SysRegStatus status, VirtAddr pc, std::uint32_t word);
+  std::uint64_t id_register(SysReg reg) const;
+
+  // RegisterFile, MemoryPort (for accesses emulated outside the engine)
+  std::uint64_t get_x(unsigned n) const override;
+  void put_x(unsigned n, std::uint64_t value) override;
+  std::uint64_t get_sp() const override { return read_reg(UC_ARM64_REG_SP); }
+  void put_sp(std::uint64_t value) override { write_reg(UC_ARM64_REG_SP, value); }
+  Vector128 get_v(unsigned n) const override;
+  void put_v(unsigned n, const Vector128& value) override;
+  std::uint64_t get_pc() const override { return emulated_pc_; }
+  bool load(VirtAddr va, unsigned bytes, void* to) override;
+  bool store(VirtAddr va, unsigned bytes, const void* from) override;
+
+  // Hot: read or written by every block.
+  std::uint64_t cycles_ = 0;     ///< Includes all of the current block.
+  std::uint64_t attention_ = 0;  ///< block_slow() runs once cycles_ reaches this.
+  std::uint64_t instructions_ = 0;
+  std::uint64_t space_[2] = {};  ///< Added to code-map keys of the lower and upper VA range.
+  VirtAddr block_pc_ = ~0ull;
+  std::uint32_t block_size_ = 0;
+  VirtAddr previous_end_ = ~0ull;
+  const std::uint32_t* block_cost_ = nullptr;  ///< Cost table of the current block's page.
+  std::array<CodeMapEntry, kCodeMapSize> code_map_;
+
+  UnicornComplex& complex_;
+  CpuConfig config_;
+  CpuModel model_;
+  Bus& bus_;
+  Timeline& timeline_;
+  EventHub& events_;
+  const TimingModel& timing_;
+  TrapPort* traps_;
+  CodePages& pages_;
+  uc_engine* engine_ = nullptr;
+  CpuLines lines_;
+  std::vector<SysRegPort*> ports_;
+  Pmu pmu_;
+  SoftTlb tlb_;
+  bool engine_page_4k_ = false;
+  bool exact_pc_in_fill_ = false;
+
+  // Translation state.
+  El el_ = El::el1;
+  std::uint64_t hcr_ = 0;  ///< HCR_EL2 as software wrote it (the engine's copy lacks VI, VF, VSE).
+  std::uint64_t mdcr_ = 0;     ///< MDCR_EL2, read with the controls.
+  bool context_stale_ = true;  ///< The controls must be read again.
+  bool tags_stale_ = true;     ///< ASID or VMID changed.
+  Context context_{};
+  TranslationControls controls_el1_{};
+  TranslationControls controls_el2_{};
+  const TranslationControls& controls() const {
+    return context_.regime == Regime::el1_0 ? controls_el1_ : controls_el2_;
+  }
+
+  // Slice and time.
+  Time base_time_ = 0;
+  std::uint64_t base_cycles_ = 0;
+  unsigned sharers_ = 1;
+  std::uint64_t slice_end_ = 0;       ///< In instructions.
+  std::uint64_t event_cycles_ = 0;    ///< When the next timeline event falls due.
+  std::uint64_t next_checkpoint_ = kCheckpointInstructions;
+  std::uint32_t cycle_adjust_ = 0;    ///< Cycles of the current block not yet executed, in a hook.
+  std::uint32_t instruction_adjust_ = 0;
+  bool running_ = false;
+  bool interrupt_check_ = false;      ///< A line or mask changed since interrupts were last taken.
+  bool stop_requested_ = false;
+  std::optional<PauseReason> pause_;
+  bool powered_ = false;
+  bool event_register_ = false;
+
+  Pending pending_;
+  std::optional<VirtAddr> scratch_page_;  ///< While set, fills map to this physical page.
+  VirtAddr emulated_pc_ = 0;
+  /// The instruction that is being executed here, and how its access failed.
+  struct Emulation {
+    bool privileged = true;
+    bool pan = false;
+    Fault fault{};
+    VirtAddr va = 0;
+    bool write = false;
+    bool external = false;
+  };
+  Emulation emulation_;
+  VirtAddr unprivileged_retry_pc_ = ~0ull;
+
+  std::deque<HookPoint> hooks_;
+  std::unordered_set<VirtAddr> hooked_;
+
+  // For a person.
+  struct ExceptionNote {
+    ExceptionSpec spec;
+    El from;
+    std::uint64_t instructions;
+  };
+  std::array<ExceptionNote, 8> notes_{};
+  unsigned note_count_ = 0;
+  unsigned vector_faults_ = 0;
+  std::string stuck_reason_;
+  std::unordered_set<std::uint32_t> reported_;
+  mutable CpuCounters counters_;
+};
+
+/// All CPUs of a machine over one memory.
+class UnicornComplex final : public CpuComplex {
+ public:
+  UnicornComplex(const CpuEnvironment& environment, const std::vector<CpuConfig>& cpus);
+  unsigned count() const override { return static_cast<unsigned>(cpus_.size()); }
+  Cpu& cpu(unsigned index) override { return *cpus_.at(index); }
+  void memory_written(PhysAddr pa, std::uint64_t bytes) override;
+
+  void flush_engine_tlbs();
+  /// Makes a page that was executed from writable: every engine forgets its translations.
+  void release_code(PhysAddr page, CodePages::Slot& slot);
+  template <typename Action>
+  void for_others(const UnicornCpu& self, Action action) {
+    for (const auto& cpu : cpus_) {
+      if (cpu.get() != &self) action(*cpu);
+    }
+  }
+  void send_event();
+
+ private:
+  CodePages pages_;
+  std::vector<std::unique_ptr<UnicornCpu>> cpus_;
+};
+
+}  // namespace trapline

@@ -1,0 +1,288 @@
+// Blocks, sampling points and slices: where virtual time advances and interrupts are taken.
+//
+// The block hook counts a whole block on entry. Whatever leaves a block early gives the rest back
+// (settle). Interrupts, timeline events and the end of a slice are looked at only at sampling points:
+// after an instruction that ends a translation block in every engine (is_sampling_point), on
+// exception entry, and after an access that was emulated here. The sampling points follow from the
+// instruction stream alone, so neither the engine's version nor an observer moves an interrupt.
+#include <algorithm>
+#include <cstring>
+
+#include "sim/cpu/unicorn_cpu.h"
+
+#include "sim/arch/esr.h"
+#include "sim/arch/pstate.h"
+
+namespace trapline {
+namespace {
+
+constexpr std::uint32_t kWfe = 0xd503205f;
+constexpr std::uint32_t kYield = 0xd503203f;
+constexpr VirtAddr kNowhere = ~0ull;
+
+}  // namespace
+
+void UnicornCpu::block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self) {
+  static_cast<UnicornCpu*>(self)->on_block(pc, size);
+}
+
+void UnicornCpu::on_block(VirtAddr pc, std::uint32_t size) {
+  // Bits 11 to 2 are left out of the key, so a PC that is not word aligned never matches.
+  const std::uint64_t key = (pc & ~0xffcull) + space_[pc >> 63];
+  const CodeMapEntry* entry = &code_map_[(pc >> 12) % kCodeMapSize];
+  if (cycles_ >= attention_ || entry->key != key) [[unlikely]] {
+    if (!block_slow(pc, size)) return;
+    entry = &code_map_[(pc >> 12) % kCodeMapSize];
+  }
+  const std::uint32_t* cost = entry->cost + ((pc >> 2) & 0x3ff);
+  const std::uint32_t delta = cost[size >> 2] - cost[0];
+  previous_end_ = block_pc_ + block_size_;
+  block_pc_ = pc;
+  block_size_ = size;
+  block_cost_ = entry->cost;
+  cycles_ += delta & (CodePage::kMark - 1);
+  instructions_ += size >> 2;
+  if (delta >= CodePage::kMark) attention_ = 0;
+}
+
+/// Everything that most blocks do not need. False: the block must not be counted, because PC was
+/// moved or the engine was told to stop.
+bool UnicornCpu::block_slow(VirtAddr pc, std::uint32_t) {
+  if (cycles_ >= attention_) {
+    const VirtAddr end = block_pc_ + block_size_;
+    const std::optional<std::uint32_t> last = end != kNowhere ? word_at(end - 4) : std::nullopt;
+    bool sampling = pc != end || !last || is_sampling_point(*last);
+    if (last && block_size_ != 0 && is_marked(*last)) {
+      if (after_marked(*last, pc)) return false;
+      sampling = true;
+    }
+    if (sampling && sample(pc)) return false;
+  }
+  if (pc & 3) {
+    take_synchronous(el_ == El::el0 ? undefined_target() : el_, esr::pc_alignment(), pc, pc);
+    return false;
+  }
+  return map_code(pc) != nullptr;
+}
+
+/// The block before `pc` ended with an ERET, WFE or YIELD. True if PC moved or the CPU pauses.
+bool UnicornCpu::after_marked(std::uint32_t word, VirtAddr pc) {
+  if (word == kWfe) {
+    const bool left = wait_for_event(pc);
+    forget_block();
+    return left;
+  }
+  forget_block();
+  if (word == kYield) {
+    if (sharers_ == 1) return false;
+    pause(PauseReason::yielded, pc);
+    return true;
+  }
+  const El from = el_;
+  el_ = pstate::el_of(pstate());
+  refresh_context();
+  interrupt_check_ = true;
+  vector_faults_ = 0;
+  emit(EventKind::exception_return,
+       static_cast<std::uint64_t>(el_) << 8 | static_cast<std::uint64_t>(from), 0, pc);
+  return false;
+}
+
+/// The next block does not follow on from the last one.
+void UnicornCpu::forget_block() {
+  block_pc_ = previous_end_ = kNowhere;
+  block_size_ = 0;
+}
+
+const UnicornCpu::CodeMapEntry* UnicornCpu::map_code(VirtAddr pc) {
+  refresh_context();
+  Fault fault;
+  const SoftTlb::Entry* entry = lookup(pc, AccessKind::fetch, el_ != El::el0, false, fault);
+  CodePages::Slot* slot = entry ? pages_.slot(entry->pa_page) : nullptr;
+  if (!slot) {
+    fetch_fault(fault, pc, entry != nullptr);
+    return nullptr;
+  }
+  const CodePage& code = pages_.code(entry->pa_page, *slot);
+  CodeMapEntry& mapped = code_map_[(pc >> 12) % kCodeMapSize];
+  mapped.key = (pc & ~0xfffull) + space_[pc >> 63];
+  mapped.cost = code.cost.data();
+  mapped.words = reinterpret_cast<const std::uint32_t*>(
+      bus_.ram_at(entry->pa_page)->host(entry->pa_page));
+  return &mapped;
+}
+
+std::optional<std::uint32_t> UnicornCpu::word_at(VirtAddr pc) {
+  if (pc & 3) return std::nullopt;
+  const CodeMapEntry& mapped = code_map_[(pc >> 12) % kCodeMapSize];
+  if (mapped.key == (pc & ~0xfffull) + space_[pc >> 63]) {
+    std::uint32_t word;
+    std::memcpy(&word, mapped.words + ((pc >> 2) & 0x3ff), sizeof word);
+    return word;
+  }
+  Fault fault;
+  const SoftTlb::Entry* entry = lookup(pc, AccessKind::fetch, el_ != El::el0, false, fault);
+  std::uint32_t word;
+  if (!entry || !bus_.read(entry->pa_page | (pc & 0xfff), &word, sizeof word)) return std::nullopt;
+  return word;
+}
+
+std::uint32_t UnicornCpu::cost_from(VirtAddr pc) const {
+  if (!block_cost_ || pc - block_pc_ >= block_size_) return 0;
+  const std::uint32_t* cost = block_cost_ + ((block_pc_ >> 2) & 0x3ff);
+  return (cost[block_size_ >> 2] - cost[(pc - block_pc_) >> 2]) & (CodePage::kMark - 1);
+}
+
+/// The current block stops before the instruction at `pc`: takes back what was counted too much.
+void UnicornCpu::settle(VirtAddr pc) {
+  cycle_adjust_ = instruction_adjust_ = 0;
+  if (pc - block_pc_ >= block_size_) return;
+  cycles_ -= cost_from(pc);
+  instructions_ -= (block_pc_ + block_size_ - pc) >> 2;
+  if (pc == block_pc_) {
+    // Nothing of it ran: the block before is again the last one.
+    block_pc_ = previous_end_;
+    block_size_ = 0;
+  } else {
+    block_size_ = static_cast<std::uint32_t>(pc - block_pc_);
+  }
+}
+
+/// Counts an instruction that was executed here and not by the engine.
+void UnicornCpu::retire(VirtAddr pc, std::uint32_t word) {
+  ++instructions_;
+  cycles_ += timing_.cycles(word);
+  block_pc_ = pc + 4;
+  previous_end_ = pc + 4;
+  block_size_ = 0;
+}
+
+void UnicornCpu::set_attention() {
+  std::uint64_t next = event_cycles_;
+  const auto in_instructions = [&](std::uint64_t at) {
+    // An instruction takes at least one cycle, so this is never too late.
+    if (at != ~0ull) next = std::min(next, cycles_ + (at > instructions_ ? at - instructions_ : 0));
+  };
+  in_instructions(slice_end_);
+  in_instructions(next_checkpoint_);
+  if (interrupt_check_ || stop_requested_) next = 0;
+  attention_ = next;
+}
+
+/// A sampling point with `pc` the next instruction. True if PC was moved or a pause requested.
+bool UnicornCpu::sample(VirtAddr pc) {
+  if (cycles_ >= event_cycles_) {
+    timeline_.advance_to(current_time());
+    event_cycles_ = cycles_at(timeline_.next_due());
+  }
+  if (instructions_ >= next_checkpoint_) {
+    next_checkpoint_ = (instructions_ / kCheckpointInstructions + 1) * kCheckpointInstructions;
+    emit(EventKind::checkpoint, hash_state(), pc);
+  }
+  if (stop_requested_ || instructions_ >= slice_end_) {
+    pause(PauseReason::slice_end, pc);
+    return true;
+  }
+  if (interrupt_check_ && take_interrupt(pc)) {
+    set_attention();
+    return true;
+  }
+  set_attention();
+  return false;
+}
+
+void UnicornCpu::pause(PauseReason reason, VirtAddr pc) {
+  pause_ = reason;
+  // Stopping can leave the PC of an earlier block in the engine, so it is written first.
+  write_reg(UC_ARM64_REG_PC, pc);
+  uc_emu_stop(engine_);
+}
+
+bool UnicornCpu::interrupt_waiting() const {
+  if (lines_.irq.level() || lines_.fiq.level()) return true;
+  if (!config_.has_el2 || el_ == El::el2 || bit(hcr_, 27)) return false;
+  const bool virq = (lines_.virq.level() || bit(hcr_, 7)) && bit(hcr_, 4);
+  const bool vfiq = (lines_.vfiq.level() || bit(hcr_, 6)) && bit(hcr_, 3);
+  return virq || vfiq || (bit(hcr_, 8) && bit(hcr_, 5));
+}
+
+bool UnicornCpu::can_wake(PauseReason waiting) const {
+  return interrupt_waiting() || (waiting == PauseReason::wait_for_event && event_register_);
+}
+
+/// WFI completed. True if the CPU has to wait.
+bool UnicornCpu::wait_for_interrupt() {
+  forget_block();
+  interrupt_check_ = true;
+  attention_ = 0;
+  if (cycles_ >= event_cycles_) {
+    timeline_.advance_to(current_time());
+    event_cycles_ = cycles_at(timeline_.next_due());
+  }
+  if (interrupt_waiting()) return false;
+  emit(EventKind::wait, 0);
+  return true;
+}
+
+/// WFE was executed; the next instruction is at `next_pc`. True if PC moved or the CPU pauses.
+bool UnicornCpu::wait_for_event(VirtAddr next_pc) {
+  // HCR_EL2.TWE and SCTLR_EL1.nTWE trap WFE only when it would suspend (DDI 0487 D1.6.1).
+  if (event_register_) {
+    event_register_ = false;
+    return false;
+  }
+  if (interrupt_waiting()) return false;
+  const std::uint64_t sctlr = controls_el1_.sctlr;
+  std::optional<El> target;
+  if (el_ == El::el0 && !tge() && !bit(sctlr, 18)) target = El::el1;
+  if (el_ == El::el0 && tge() && e2h() && !bit(controls_el2_.sctlr, 18)) target = El::el2;
+  if (!target && config_.has_el2 && el_ != El::el2 && bit(hcr_, 14)) target = El::el2;
+  if (target) {
+    settle(next_pc - 4);
+    take_synchronous(*target, esr::wfx(kWfe), next_pc - 4);
+    return true;
+  }
+  pause(PauseReason::wait_for_event, next_pc);
+  return true;
+}
+
+PauseReason UnicornCpu::run(const Slice& slice) {
+  base_time_ = timeline_.now();
+  base_cycles_ = cycles_;
+  sharers_ = slice.sharers;
+  const bool bounded = slice.instructions <= ~std::uint64_t{0} - instructions_;
+  slice_end_ = std::min(slice.instruction_limit,
+                        bounded ? instructions_ + slice.instructions : ~std::uint64_t{0});
+  event_cycles_ = cycles_at(timeline_.next_due());
+  stop_requested_ = false;
+  pause_.reset();
+  interrupt_check_ = true;
+  running_ = true;
+  events_.set_source(this);
+  timeline_.set_source(this);
+  set_attention();
+  VirtAddr at = pc();
+  while (!pause_) {
+    pending_.kind = Pending::Kind::none;
+    const uc_err error = uc_emu_start(engine_, at, ~0ull, 0, 0);
+    at = pc();
+    if (pause_) break;
+    if (pending_.kind != Pending::Kind::none) {
+      const Pending pending = pending_;
+      resolve(pending);
+    } else if (error == UC_ERR_OK) {
+      if (wait_for_interrupt()) pause_ = PauseReason::wait_for_interrupt;
+    } else {
+      stuck_reason_ = std::string("the execution engine stopped: ") + uc_strerror(error);
+      pause_ = PauseReason::stuck;
+    }
+    if (hooks_.size() > 16384) collect_hooks();
+    at = pc();
+  }
+  timeline_.set_source(nullptr);
+  running_ = false;
+  timeline_.advance_to(current_time());
+  return *pause_;
+}
+
+}  // namespace trapline

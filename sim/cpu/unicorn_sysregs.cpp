@@ -1,0 +1,359 @@
+// System registers: which accesses the engine must not see, and what happens to them instead.
+//
+// A page's words are scanned when it is first executed; the few system instructions that matter get a
+// hook bounded to their own address, so that everything else runs at full speed. Registers the engine
+// does not know arrive as UNDEFINED and are looked up in the ports.
+#include <spdlog/spdlog.h>
+
+#include "sim/arch/esr.h"
+#include "sim/arch/pstate.h"
+#include "sim/arch/registers.h"
+#include "sim/cpu/unicorn_cpu.h"
+
+namespace trapline {
+namespace {
+
+constexpr std::uint64_t kHcrVf = 1ull << 6, kHcrVi = 1ull << 7, kHcrVse = 1ull << 8;
+constexpr std::uint64_t kHcrHcd = 1ull << 29;
+/// Bits that only we act on: the engine would take virtual interrupts by itself, or has EL3.
+constexpr std::uint64_t kHcrOurs = kHcrVf | kHcrVi | kHcrVse | kHcrHcd;
+
+constexpr std::uint32_t kPassOn = 0, kDone = 1;
+
+/// HCR_EL2.TVM and TRVM: the EL1 virtual-memory controls.
+bool is_virtual_memory_control(SysReg reg) {
+  for (SysReg control :
+       {reg::SCTLR_EL1, reg::TTBR0_EL1, reg::TTBR1_EL1, reg::TCR_EL1, reg::ESR_EL1, reg::FAR_EL1,
+        reg::AFSR0_EL1, reg::AFSR1_EL1, reg::MAIR_EL1, reg::AMAIR_EL1, reg::CONTEXTIDR_EL1}) {
+    if (control == reg) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::uint32_t UnicornCpu::sysreg_callback(uc_engine*, uc_arm64_reg rt,
+                                          const uc_arm64_cp_reg* cp, void* hook) {
+  const auto& point = *static_cast<const HookPoint*>(hook);
+  const SysReg reg = sysreg(cp->op0, cp->op1, cp->crn, cp->crm, cp->op2);
+  return point.cpu->on_sysreg(reg, point.is_read, rt, cp->val, point.va);
+}
+
+std::uint32_t UnicornCpu::on_sysreg(SysReg reg, bool is_read, uc_arm64_reg rt,
+                                    std::uint64_t value, VirtAddr pc) {
+  // The block was counted whole; between here and its end nothing has run yet.
+  cycle_adjust_ = cost_from(pc);
+  instruction_adjust_ =
+      pc - block_pc_ < block_size_
+          ? static_cast<std::uint32_t>((block_pc_ + block_size_ - pc) >> 2)
+          : 0;
+  const std::uint32_t answer = reg.op0() == 1 ? on_sys(reg, value)
+                               : is_read      ? on_mrs(reg, rt)
+                                              : on_msr(reg, value);
+  cycle_adjust_ = instruction_adjust_ = 0;
+  return answer;
+}
+
+SysRegContext UnicornCpu::sysreg_context() const {
+  return {.el = el_,
+          .secure = false,
+          .el2_present = config_.has_el2,
+          .hcr_el2 = config_.has_el2 ? hcr_ : 0,
+          .mdcr_el2 = config_.has_el2 ? mdcr_ : 0};
+}
+
+SysRegPort* UnicornCpu::port_for(SysReg reg) const {
+  for (SysRegPort* port : ports_) {
+    if (port->owns(reg)) return port;
+  }
+  return nullptr;
+}
+
+std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
+  std::uint64_t value = 0;
+  if (reg.crn() == 14 || reg.crn() == 9) {
+    SysRegPort* port = port_for(reg);
+    if (!port) return kPassOn;
+    if (port->read(reg, sysreg_context(), value) != SysRegStatus::ok) return kPassOn;
+  } else if (reg == reg::MPIDR_EL1) {
+    if (el_ == El::el0) return kPassOn;
+    value = el_ == El::el1 && config_.has_el2 ? read_system(reg::VMPIDR_EL2) : config_.mpidr;
+  } else if (reg == reg::HCR_EL2) {
+    if (el_ != El::el2) return kPassOn;
+    value = hcr_;
+  } else if (reg == reg::ISR_EL1) {
+    if (el_ == El::el0) return kPassOn;
+    const bool guest = el_ == El::el1 && config_.has_el2;
+    const bool irq = guest && bit(hcr_, 4) ? lines_.virq.level() || bit(hcr_, 7) : lines_.irq.level();
+    const bool fiq = guest && bit(hcr_, 3) ? lines_.vfiq.level() || bit(hcr_, 6) : lines_.fiq.level();
+    const bool serror = guest && bit(hcr_, 5) && bit(hcr_, 8);
+    value = (serror ? pstate::kA : 0) | (irq ? pstate::kI : 0) | (fiq ? pstate::kF : 0);
+  } else if (is_id_space(reg)) {
+    if (el_ == El::el0 || (el_ == El::el1 && config_.has_el2 && bit(hcr_, 18))) return kPassOn;
+    value = id_register(reg);
+  }
+  // RNDR and RNDRRS fall through as 0: the ID registers say they are absent, and the host's random
+  // numbers must not reach the guest.
+  write_reg(rt, value);
+  return kDone;
+}
+
+std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
+  if (reg.crn() == 14 || reg.crn() == 9) {
+    SysRegPort* port = port_for(reg);
+    if (!port) return kPassOn;
+    const SysRegStatus status = port->write(reg, sysreg_context(), value);
+    // The engine keeps a copy of the trap controls, for its own access checks.
+    const bool control = reg.crn() == 14 && reg.crm() == 1 && reg.op2() == 0;
+    attention_ = 0;
+    return status == SysRegStatus::ok && !control ? kDone : kPassOn;
+  }
+  if (el_ == El::el0) return kPassOn;
+  if (reg == reg::HCR_EL2) {
+    if (el_ != El::el2) return kPassOn;
+    write_hcr(value);
+    return kDone;
+  }
+  attention_ = 0;
+  const bool may_trap = el_ == El::el1 && config_.has_el2 && bit(hcr_, 26);
+  if (!may_trap && !e2h() && (reg == reg::TTBR0_EL1 || reg == reg::TTBR1_EL1)) {
+    // The engine empties its TLB by itself when the ASID field changes.
+    (reg == reg::TTBR0_EL1 ? controls_el1_.ttbr0 : controls_el1_.ttbr1) = value;
+    tags_stale_ = true;
+  } else {
+    context_stale_ = true;
+  }
+  return kPassOn;
+}
+
+void UnicornCpu::write_hcr(std::uint64_t value) {
+  const std::uint64_t before = hcr_;
+  write_system(reg::HCR_EL2, value & ~kHcrOurs);
+  hcr_ = read_system(reg::HCR_EL2) | (value & kHcrOurs);
+  if ((before ^ hcr_) & (pstate::kHcrE2h | pstate::kHcrTge)) flush_engine_tlb();
+  controls_el1_.hcr_el2 = controls_el2_.hcr_el2 = hcr_;
+  tags_stale_ = true;
+  interrupt_check_ = true;
+  attention_ = 0;
+}
+
+std::uint32_t UnicornCpu::on_sys(SysReg reg, std::uint64_t value) {
+  if (el_ == El::el0 || (el_ == El::el1 && reg.op1() == 4)) return kPassOn;
+  if (reg.crn() == 8) {
+    if (el_ == El::el1 && config_.has_el2 && bit(hcr_, 25)) return kPassOn;  // HCR_EL2.TTLB
+    tlbi(reg, value);
+    return kPassOn;
+  }
+  address_translate(reg, value);
+  return kDone;
+}
+
+/// DDI 0487 C5.5. Entries of both stages are held combined, so an invalidation by IPA takes all
+/// entries of the VMID.
+void UnicornCpu::tlbi(SysReg reg, std::uint64_t value) {
+  const bool host = e2h() && tge();
+  const bool el1_form = reg.op1() == 0;
+  const auto va = static_cast<VirtAddr>(static_cast<std::int64_t>(value << 20) >> 8);
+  const auto asid = static_cast<std::uint16_t>(value >> 48);
+  const std::uint16_t vmid = config_.has_el2 ? vmid_of(controls_el1_) : 0;
+  const Regime stage1 = el1_form ? (host && el_ == El::el2 ? Regime::el2_0 : Regime::el1_0)
+                                 : (e2h() ? Regime::el2_0 : Regime::el2);
+  const std::uint16_t tag_vmid = stage1 == Regime::el1_0 ? vmid : 0;
+  const bool by_ipa = !el1_form && (reg.crm() == 0 || reg.crm() == 4);
+  const bool by_range = reg.crm() == 2 || reg.crm() == 5 || reg.crm() == 6;
+
+  const auto apply = [&](SoftTlb& tlb) {
+    if (by_ipa) return tlb.invalidate_vmid(Regime::el1_0, vmid), true;
+    if (by_range) return tlb.invalidate_regime(stage1), true;
+    if (el1_form) {
+      switch (reg.op2()) {
+        case 0:
+          return tlb.invalidate_vmid(stage1, tag_vmid), true;
+        case 2:
+          return tlb.invalidate_asid(stage1, tag_vmid, asid), true;
+        case 1:
+        case 5:
+          return tlb.invalidate_va(stage1, tag_vmid, asid, va);
+        default:  // VAAE1, VAALE1: every ASID
+          return tlb.invalidate_va(stage1, tag_vmid, TlbTag::kGlobal, va);
+      }
+    }
+    switch (reg.op2()) {
+      case 0:
+        return tlb.invalidate_regime(stage1), true;
+      case 4:
+        return tlb.invalidate_regime(Regime::el1_0), true;
+      case 6:
+        return tlb.invalidate_vmid(Regime::el1_0, vmid), true;
+      default:
+        return tlb.invalidate_va(stage1, 0, e2h() ? asid : TlbTag::kGlobal, va);
+    }
+  };
+
+  // The engine executes the same TLBI, on its own TLB alone and for one page of its own size.
+  const bool wide = apply(tlb_);
+  const bool engine_suffices = engine_page_4k_ && !by_range;
+  if (wide || !engine_suffices) flush_engine_tlb();
+  clear_code_map();
+  const bool local = reg.crm() == 7 || (by_ipa && reg.crm() == 4 && (reg.op2() & 3) == 1);
+  const bool forced = el_ == El::el1 && config_.has_el2 && bit(hcr_, 9);  // HCR_EL2.FB
+  if (local && !forced) return;
+  complex_.for_others(*this, [&](UnicornCpu& other) {
+    apply(other.tlb_);
+    other.flush_engine_tlb();
+    other.clear_code_map();
+  });
+}
+
+/// AT S1E0/1/2*, S12E0/1* (DDI 0487 C5.4).
+void UnicornCpu::address_translate(SysReg reg, VirtAddr va) {
+  refresh_context();
+  const bool host = e2h() && tge() && el_ == El::el2;
+  const bool both_stages = reg.op1() == 4 && reg.op2() >= 4;
+  Regime regime = host ? Regime::el2_0 : Regime::el1_0;
+  if (reg.op1() == 4 && !both_stages) regime = e2h() ? Regime::el2_0 : Regime::el2;
+  if (both_stages) regime = Regime::el1_0;
+  const bool unprivileged = reg.op1() == 4 ? reg.op2() >= 6 : reg.crm() == 8 && reg.op2() >= 2;
+  const TranslationRequest request{.va = va,
+                                   .kind = reg.op2() & 1 ? AccessKind::write : AccessKind::read,
+                                   .privileged = !unprivileged,
+                                   .pan = reg.crm() == 9 && (pstate() & pstate::kPan) != 0,
+                                   .stage1_only = !both_stages && regime == Regime::el1_0,
+                                   .is_at = true};
+  const TranslationControls& controls =
+      regime == Regime::el1_0 ? controls_el1_ : controls_el2_;
+  const TranslationResult result = translate(regime, request, controls, *this);
+  write_reg(UC_ARM64_REG_PAR_EL1, par_el1(result, va, false));
+}
+
+void UnicornCpu::install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& code) {
+  if (code.intercepts.empty()) return;
+  const auto* words = reinterpret_cast<const std::uint32_t*>(bus_.ram_at(pa_page)->host(pa_page));
+  for (const std::uint16_t index : code.intercepts) {
+    const VirtAddr va = page + 4u * index;
+    const std::uint32_t word = words[index];
+    const bool is_read = word & (1u << 21);
+    const bool is_sys = ((word >> 19) & 3) == 1;
+    const int kind = is_sys ? UC_ARM64_INS_SYS : is_read ? UC_ARM64_INS_MRS : UC_ARM64_INS_MSR;
+    // One hook an address and form; code that changes between forms gets one of each.
+    if (!hooked_.insert(va | (is_sys ? 2u : is_read ? 1u : 0u)).second) {
+      continue;
+    }
+    hooks_.push_back({this, va, 0, is_read});
+    HookPoint& point = hooks_.back();
+    uc_hook_add(engine_, &point.handle, UC_HOOK_INSN, reinterpret_cast<void*>(&sysreg_callback),
+                &point, va, va, kind);
+  }
+}
+
+/// Address-space randomisation gives ever new addresses to the same few instructions. From time to
+/// time all hooks go, and with them every translation, and come back as pages are executed.
+void UnicornCpu::collect_hooks() {
+  for (const HookPoint& point : hooks_) uc_hook_del(engine_, point.handle);
+  uc_ctl_flush_tb(engine_);
+  flush_engine_tlb();
+  clear_code_map();
+  hooks_.clear();
+  hooked_.clear();
+}
+
+/// The engine does not know the register or refused the access: a model may know better.
+bool UnicornCpu::emulate_sysreg(VirtAddr pc, std::uint32_t word) {
+  const std::optional<SysRegAccess> access = sysreg_from_instruction(word);
+  SysRegPort* port = port_for(access->reg);
+  if (!port) return false;
+  SysRegStatus status;
+  if (access->is_read) {
+    std::uint64_t value = 0;
+    status = port->read(access->reg, sysreg_context(), value);
+    if (status == SysRegStatus::ok) put_x(access->rt, value);
+  } else {
+    status = port->write(access->reg, sysreg_context(), get_x(access->rt));
+  }
+  if (status != SysRegStatus::ok) {
+    sysreg_exception(status, pc, word);
+    return true;
+  }
+  retire(pc, word);
+  write_reg(UC_ARM64_REG_PC, pc + 4);
+  interrupt_check_ = true;
+  if (!sample(pc + 4) && pause_) pause(*pause_, pc + 4);
+  return true;
+}
+
+void UnicornCpu::sysreg_exception(SysRegStatus status, VirtAddr pc, std::uint32_t word) {
+  switch (status) {
+    case SysRegStatus::trap_el1:
+      return take_synchronous(undefined_target(), esr::sysreg_trap(word), pc);
+    case SysRegStatus::trap_el2:
+      return take_synchronous(El::el2, esr::sysreg_trap(word), pc);
+    default:
+      return undefined(pc, word);
+  }
+}
+
+void UnicornCpu::sysreg_fault(VirtAddr pc, std::uint32_t word) {
+  const std::optional<SysRegAccess> access = sysreg_from_instruction(word);
+  if (fp_trap(word, pc)) return;
+  const SysRegStatus status = access_rules(access->reg, access->is_read);
+  if (status == SysRegStatus::undefined && el_ != El::el0 && reported_.insert(word >> 5).second) {
+    spdlog::warn("{} {} at PC {:#x}, EL{}: not implemented, UNDEFINED for the guest",
+                 access->is_read ? "MRS" : "MSR", name_of(access->reg), pc,
+                 static_cast<unsigned>(el_));
+  }
+  sysreg_exception(status, pc, word);
+}
+
+/// Where an access that the engine refused goes, by the controls that trap it.
+SysRegStatus UnicornCpu::access_rules(SysReg reg, bool is_read) const {
+  const std::uint64_t hcr = config_.has_el2 ? hcr_ : 0;
+  const auto to_el2_if = [&](bool trapped) {
+    return trapped && el_ != El::el2 ? SysRegStatus::trap_el2 : SysRegStatus::undefined;
+  };
+  const bool cache_op = reg.op0() == 1 && reg.crn() == 7;
+  if (el_ == El::el0) {
+    const std::uint64_t sctlr = e2h() && tge() ? controls_el2_.sctlr : controls_el1_.sctlr;
+    const auto el1_unless = [&](unsigned enable, bool el2_trap) {
+      return !bit(sctlr, enable) ? SysRegStatus::trap_el1 : to_el2_if(el2_trap);
+    };
+    if (cache_op && reg.op1() == 3 && reg.crm() == 4 && reg.op2() == 1) {  // DC ZVA
+      return el1_unless(14, bit(hcr, 28));
+    }
+    if (cache_op && reg.op1() == 3) return el1_unless(26, bit(hcr, 23) || bit(hcr, 24));
+    if (reg == reg::CTR_EL0) return el1_unless(15, bit(hcr, 17));
+    if (reg == reg::DAIF) return SysRegStatus::trap_el1;
+    return SysRegStatus::undefined;
+  }
+  if (el_ == El::el2) return SysRegStatus::undefined;
+  if (is_virtual_memory_control(reg)) return to_el2_if(bit(hcr, is_read ? 30 : 26));
+  if (is_id_space(reg)) return to_el2_if(bit(hcr, 18));
+  if (reg == reg::CTR_EL0 || reg == reg::CCSIDR_EL1 || reg == reg::CLIDR_EL1 ||
+      reg == reg::CSSELR_EL1) {
+    return to_el2_if(bit(hcr, 17));
+  }
+  if (reg == reg::AIDR_EL1 || reg == reg::REVIDR_EL1) return to_el2_if(bit(hcr, 16));
+  if (reg == reg::ACTLR_EL1) return to_el2_if(bit(hcr, 21));
+  if (reg == reg::CPACR_EL1) return to_el2_if(bit(read_system(reg::CPTR_EL2), 31));
+  if (is_implementation_defined(reg)) return to_el2_if(bit(hcr, 20));
+  if (cache_op) return to_el2_if(bit(hcr, 22) || bit(hcr, 23) || bit(hcr, 24));
+  if (reg.op0() == 1 && reg.crn() == 8 && reg.op1() == 0) return to_el2_if(bit(hcr, 25));
+  if (reg.op0() == 3 && reg.op1() == 0 && reg.crn() == 2 && reg.crm() <= 3 && reg.crm() >= 1) {
+    return to_el2_if(model_.pauth && !bit(hcr, 40));  // PAuth keys, HCR_EL2.APK
+  }
+  if (reg.op0() == 3 && reg.op1() == 0 && reg.crn() == 10 && reg.crm() == 4) {
+    return to_el2_if(bit(hcr, 35));  // LORegions
+  }
+  if (reg.op0() == 2) return to_el2_if((mdcr_ & 0xf00) != 0);  // Debug: TDE, TDA, TDOSA, TDRA
+  return SysRegStatus::undefined;
+}
+
+std::uint64_t UnicornCpu::id_register(SysReg reg) const {
+  std::uint64_t value = model_.id(reg);
+  if (reg == reg::ID_AA64PFR0_EL1) {
+    if (!config_.has_el2) value &= ~0xf00ull;
+    if (config_.gic >= 3) value |= 1ull << 24;
+  }
+  return value;
+}
+
+}  // namespace trapline

@@ -1,0 +1,310 @@
+#include "sim/machine/machine.h"
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <stdexcept>
+
+#include "models/rtc/pl031.h"
+#include "models/timer/generic_timer.h"
+#include "models/timer/system_counter.h"
+#include "models/uart/pl011.h"
+#include "models/virtio/empty_slots.h"
+#include "sim/bus/bus.h"
+#include "sim/cpu/cpu.h"
+#include "sim/cpu/scheduler.h"
+#include "sim/machine/boot.h"
+#include "sim/machine/interrupt_controller.h"
+#include "sim/machine/virt_board.h"
+#include "sim/time/timeline.h"
+#include "sim/time/timing_model.h"
+#include "sim/trace/hub.h"
+#include "sim/trap/smccc.h"
+
+namespace trapline {
+namespace {
+
+using HostClock = std::chrono::steady_clock;
+
+constexpr auto kPollInterval = std::chrono::milliseconds(10);
+constexpr Time kInteractiveStep = 10'000'000'000;  // 10 ms of idle virtual time at once.
+
+class DroppedOutput final : public CharacterPort {
+  void transmit(std::uint8_t) override {}
+};
+
+/// MPIDR_EL1 as QEMU's virt numbers its CPUs: Aff0 alone, RES1 bit 31.
+std::uint64_t mpidr_of(unsigned index) { return 0x80000000ull | index; }
+constexpr std::uint64_t kAffinityMask = 0xff'00ff'ffffull;
+
+}  // namespace
+
+struct Machine::Board final : PowerController {
+  Board(const MachineConfig& config, MachineHooks given);
+
+  void build_cpus();
+  void build_devices();
+  void load();
+  RunResult run(const Limits& limits);
+  void poll();
+  void idle(Time virtual_limit);
+  void finish(ExitReason reason, std::string detail = {}, int code = 0);
+  RunResult result();
+
+  // PowerController
+  unsigned cpu_count() const override { return cpus->count(); }
+  std::uint64_t affinity(unsigned cpu) const override { return mpidr_of(cpu) & kAffinityMask; }
+  PowerState state(unsigned cpu) const override {
+    return cpus->cpu(cpu).powered() ? PowerState::on : PowerState::off;
+  }
+  bool executable(PhysAddr pa) const override { return bus.ram_at(pa) != nullptr; }
+  void cpu_on(unsigned cpu, PhysAddr entry, El el, std::uint64_t context) override;
+  void cpu_off(unsigned cpu) override { cpus->cpu(cpu).power_off(); }
+  void system_off(unsigned cpu) override { power_down(cpu, ExitReason::power_off); }
+  void system_reset(unsigned cpu) override { power_down(cpu, ExitReason::reset); }
+  void power_down(unsigned cpu, ExitReason reason);
+
+  MachineConfig config;
+  MachineHooks hooks;
+  BootPlan plan;
+  bool has_el2;
+  Timeline timeline;
+  EventHub events;
+  Bus bus;
+  std::unique_ptr<TimingModel> timing;
+  std::unique_ptr<Firmware> firmware;
+  std::unique_ptr<CpuComplex> cpus;
+  std::unique_ptr<InterruptController> gic;
+  std::optional<SystemCounter> counter;
+  std::deque<GenericTimer> timers;
+  DroppedOutput dropped;
+  std::deque<Pl011> uarts;
+  std::optional<Pl031> rtc;
+  VirtioEmptySlots virtio;
+  std::optional<Scheduler> scheduler;
+
+  std::optional<ExitReason> ended;
+  std::string detail;
+  int exit_code = 0;
+  HostClock::time_point next_poll{};
+  HostClock::time_point host_deadline = HostClock::time_point::max();
+};
+
+Machine::Board::Board(const MachineConfig& given_config, MachineHooks given)
+    : config(given_config), hooks(std::move(given)), plan(plan_boot(config)) {
+  if (config.cpu.empty()) config.cpu = "cortex-a57";
+  has_el2 = boot_el(config) == 2;
+  for (Sink* sink : hooks.sinks) events.attach(*sink);
+  timing = std::make_unique<TableTiming>();
+  const VirtRegion& ram = virt_region(VirtPart::ram);
+  bus.add_ram("ram", ram.base, config.ram_bytes);
+  build_cpus();
+  build_devices();
+  load();
+}
+
+void Machine::Board::build_cpus() {
+  FirmwareConfig options;
+  options.conduit = plan.psci == PsciConduit::smc ? Conduit::smc : Conduit::hvc;
+  options.has_el2 = has_el2;
+  firmware = std::make_unique<Firmware>(options, *this, nullptr, &events);
+  std::vector<CpuConfig> configs;
+  for (unsigned i = 0; i < config.cpus; ++i) {
+    configs.push_back({.model = config.cpu,
+                       .index = i,
+                       .mpidr = mpidr_of(i),
+                       .has_el2 = has_el2,
+                       .gic = config.gic,
+                       .hz = config.cpu_hz});
+  }
+  cpus = make_cpu_complex({.bus = bus,
+                           .timeline = timeline,
+                           .events = events,
+                           .timing = *timing,
+                           .traps = firmware.get()},
+                          configs);
+}
+
+void Machine::Board::build_devices() {
+  std::vector<CpuLines*> lines;
+  for (unsigned i = 0; i < config.cpus; ++i) lines.push_back(&cpus->cpu(i).lines());
+  gic = make_virt_gic(config.gic, config.cpus, has_el2, lines, &events);
+  gic->map(bus);
+
+  counter.emplace(timeline, kVirtCounterHz);
+  for (unsigned i = 0; i < config.cpus; ++i) {
+    const TimerLines wires{gic->ppi(i, kVirtPpis.timer_physical),
+                           gic->ppi(i, kVirtPpis.timer_virtual),
+                           gic->ppi(i, kVirtPpis.timer_hyp),
+                           gic->ppi(i, kVirtPpis.timer_hyp_virtual)};
+    timers.emplace_back(timeline, *counter, wires, i, &events,
+                        GenericTimerConfig{.vhe = config.cpu == "max"});
+    cpus->cpu(i).add_port(timers.back());
+    if (SysRegPort* port = gic->cpu_interface(i)) cpus->cpu(i).add_port(*port);
+  }
+
+  const auto spi_of = [](const VirtRegion& region) { return 32u + static_cast<unsigned>(region.spi); };
+  const VirtRegion& uart = virt_region(VirtPart::uart0);
+  CharacterPort* port = !hooks.uarts.empty() && hooks.uarts[0] ? hooks.uarts[0] : &dropped;
+  uarts.emplace_back("uart0", gic->spi(spi_of(uart)), *port, timeline, &events, 0u,
+                     kVirtUartClockHz);
+  bus.map(uarts.back(), uart.base, uart.size);
+  const VirtRegion& clock = virt_region(VirtPart::rtc);
+  rtc.emplace(gic->spi(spi_of(clock)), timeline);
+  bus.map(*rtc, clock.base, clock.size);
+  const VirtRegion& slots = virt_region(VirtPart::virtio);
+  bus.map(virtio, slots.base, slots.size * slots.count);
+  bus.reset_devices();
+
+  scheduler.emplace(*cpus, timeline, config.quantum, [this](unsigned cpu, Time after) {
+    return timers[cpu].next_event_stream(after);
+  });
+}
+
+void Machine::Board::load() {
+  for (const BootBlob& blob : plan.blobs) {
+    if (!bus.write(blob.address, blob.bytes.data(), blob.bytes.size())) {
+      throw ImageError(blob.item.text(), "does not fit into RAM", "give the machine more memory (-m)");
+    }
+  }
+  Cpu& first = cpus->cpu(0);
+  first.power_on(plan.entry, static_cast<El>(plan.entry_el), plan.x[0]);
+  for (unsigned n = 1; n < plan.x.size(); ++n) first.set_x(n, plan.x[n]);
+}
+
+void Machine::Board::finish(ExitReason reason, std::string text, int code) {
+  if (ended) return;
+  ended = reason;
+  detail = std::move(text);
+  exit_code = code;
+  scheduler->stop();
+}
+
+void Machine::Board::poll() {
+  const auto now = HostClock::now();
+  if (now >= host_deadline) finish(ExitReason::host_timeout);
+  if (now < next_poll) return;
+  next_poll = now + kPollInterval;
+  if (hooks.host_poll) hooks.host_poll();
+}
+
+/// Every CPU waits: moves on to the next thing that can happen.
+void Machine::Board::idle(Time virtual_limit) {
+  Time next = scheduler->next_event();
+  if (hooks.interactive) {
+    if (hooks.host_poll) hooks.host_poll();
+    next = std::min(next, timeline.now() + kInteractiveStep);
+  } else if (next == kNever) {
+    return finish(ExitReason::stuck,
+                  "every CPU waits for an interrupt and nothing is left that could raise one\n" +
+                      cpus->cpu(0).describe());
+  }
+  scheduler->advance_to(std::min(next, virtual_limit));
+  if (timeline.now() >= virtual_limit) finish(ExitReason::limit_time);
+}
+
+RunResult Machine::Board::run(const Limits& limits) {
+  if (limits.host_seconds > 0) {
+    host_deadline = HostClock::now() + std::chrono::duration_cast<HostClock::duration>(
+                                           std::chrono::duration<double>(limits.host_seconds));
+  }
+  Wakeup time_limit(timeline, [this] { finish(ExitReason::limit_time); });
+  time_limit.at(limits.virtual_time);
+  while (!ended) {
+    poll();
+    if (ended) break;
+    switch (scheduler->round(limits.instructions)) {
+      case Scheduler::Outcome::ran:
+        if (scheduler->instructions() >= limits.instructions) {
+          finish(ExitReason::limit_instructions);
+        }
+        break;
+      case Scheduler::Outcome::idle:
+        idle(limits.virtual_time);
+        break;
+      case Scheduler::Outcome::all_off:
+        finish(ExitReason::stuck, "every CPU is switched off\n");
+        break;
+      case Scheduler::Outcome::stuck: {
+        const Cpu& cpu = cpus->cpu(scheduler->stuck_cpu());
+        finish(ExitReason::stuck, cpu.stuck_reason() + "\n" + cpu.describe());
+        break;
+      }
+      case Scheduler::Outcome::stopped:
+        break;
+    }
+  }
+  return result();
+}
+
+RunResult Machine::Board::result() {
+  for (Pl011& uart : uarts) uart.flush();
+  const bool failed = *ended == ExitReason::limit_instructions ||
+                      *ended == ExitReason::limit_time || *ended == ExitReason::host_timeout;
+  if (failed && detail.empty()) {
+    for (unsigned i = 0; i < cpus->count(); ++i) {
+      if (cpus->cpu(i).powered()) detail += cpus->cpu(i).describe();
+    }
+  }
+  Event end;
+  end.kind = EventKind::run_end;
+  end.a = static_cast<std::uint64_t>(*ended);
+  end.b = static_cast<std::uint64_t>(exit_code);
+  events.on_event(end);
+
+  RunResult outcome{.reason = *ended, .guest_code = exit_code, .detail = detail, .stats = {},
+                    .digest = events.digest().text()};
+  outcome.stats.virtual_time = timeline.now();
+  for (unsigned i = 0; i < cpus->count(); ++i) {
+    const CpuCounters& counted = cpus->cpu(i).counters();
+    CpuStats stats{.instructions = counted.instructions,
+                   .cycles = counted.cycles,
+                   .mmio = counted.mmio,
+                   .tlb_fills = counted.tlb_fills,
+                   .exceptions = {}};
+    for (unsigned el = 0; el < 4; ++el) {
+      for (unsigned ec = 0; ec < 64; ++ec) {
+        stats.exceptions.taken[ec][el] = counted.exceptions[el][ec];
+      }
+      stats.exceptions.taken[ExceptionCounts::kIrq][el] =
+          counted.interrupts[el][0] + counted.interrupts[el][3];
+      stats.exceptions.taken[ExceptionCounts::kFiq][el] = counted.interrupts[el][1];
+      stats.exceptions.taken[ExceptionCounts::kSError][el] = counted.interrupts[el][2];
+      for (const std::uint64_t taken : counted.interrupts[el]) stats.interrupts += taken;
+    }
+    outcome.stats.cpus.push_back(stats);
+  }
+  return outcome;
+}
+
+void Machine::Board::cpu_on(unsigned cpu, PhysAddr entry, El el, std::uint64_t context) {
+  cpus->cpu(cpu).power_on(entry, el, context);
+  scheduler->woken(cpu);
+}
+
+/// The caller must not execute another instruction, so it loses power with the board.
+void Machine::Board::power_down(unsigned cpu, ExitReason reason) {
+  cpus->cpu(cpu).power_off();
+  finish(reason);
+}
+
+Machine::Machine(const MachineConfig& config, MachineHooks hooks)
+    : board_(std::make_unique<Board>(config, std::move(hooks))) {}
+Machine::~Machine() = default;
+
+RunResult Machine::run(const Limits& limits) { return board_->run(limits); }
+
+void Machine::stop(ExitReason reason, int code) { board_->finish(reason, {}, code); }
+
+bool Machine::uart_input(unsigned uart, std::span<const std::uint8_t> bytes) {
+  if (uart >= board_->uarts.size()) return false;
+  for (const std::uint8_t byte : bytes) {
+    if (!board_->uarts[uart].receive(byte)) return false;
+  }
+  return true;
+}
+
+Clock& Machine::clock() { return board_->timeline; }
+const std::vector<std::uint8_t>& Machine::device_tree() const { return board_->plan.dtb; }
+
+}  // namespace trapline
