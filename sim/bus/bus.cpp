@@ -15,6 +15,22 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
+// Calls step(host address, bytes done so far, bytes in this piece) for each block of RAM that the
+// range crosses, up to the first byte that is not RAM. True if there was none.
+template <typename AnyBus, typename Step>
+bool for_each_piece(AnyBus& bus, PhysAddr pa, std::uint64_t bytes, Step step) {
+  std::uint64_t done = 0;
+  while (done < bytes) {
+    auto* ram = bus.ram_at(pa + done);
+    if (!ram || pa + done < pa) return false;
+    const std::uint64_t left = ram->size() - (pa + done - ram->base());
+    const std::uint64_t length = std::min(left, bytes - done);
+    step(ram->host(pa + done), done, length);
+    done += length;
+  }
+  return true;
+}
+
 }  // namespace
 
 Ram::Ram(std::string name, PhysAddr base, std::uint64_t size, bool read_only)
@@ -82,21 +98,30 @@ const Bus::Window* Bus::window_at(PhysAddr pa) const {
 }
 
 bool Bus::read(PhysAddr pa, void* to, std::uint64_t bytes) const {
-  const Ram* ram = ram_at(pa);
-  if (!ram || !ram->contains(pa, bytes)) return false;
-  std::memcpy(to, ram->host(pa), bytes);
-  return true;
+  auto* target = static_cast<std::uint8_t*>(to);
+  const auto skip = [](const std::uint8_t*, std::uint64_t, std::uint64_t) {};
+  const auto copy = [&](const std::uint8_t* host, std::uint64_t done, std::uint64_t length) {
+    std::memcpy(target + done, host, length);
+  };
+  return for_each_piece(*this, pa, bytes, skip) && for_each_piece(*this, pa, bytes, copy);
 }
 
 bool Bus::write(PhysAddr pa, const void* from, std::uint64_t bytes) {
-  Ram* ram = ram_at(pa);
-  if (!ram || !ram->contains(pa, bytes)) return false;
-  std::memcpy(ram->host(pa), from, bytes);
-  return true;
+  const auto* source = static_cast<const std::uint8_t*>(from);
+  const auto skip = [](std::uint8_t*, std::uint64_t, std::uint64_t) {};
+  const auto copy = [&](std::uint8_t* host, std::uint64_t done, std::uint64_t length) {
+    std::memcpy(host, source + done, length);
+  };
+  return for_each_piece(*this, pa, bytes, skip) && for_each_piece(*this, pa, bytes, copy);
 }
 
 void Bus::reset_devices() {
-  for (const Window& window : windows_) window.device->reset();
+  std::vector<Device*> done;
+  for (const Window& window : windows_) {
+    if (std::find(done.begin(), done.end(), window.device) != done.end()) continue;
+    window.device->reset();
+    done.push_back(window.device);
+  }
 }
 
 }  // namespace trapline

@@ -69,6 +69,7 @@ class Bus {
   bool read(PhysAddr pa, void* to, std::uint64_t bytes) const;
   bool write(PhysAddr pa, const void* from, std::uint64_t bytes);
 
+  /// Each device once, in the order of its first window.
   void reset_devices();
 
  private:
