@@ -68,9 +68,12 @@ bool needs_interception(std::uint32_t word) {
   return is_read ? intercepts_read(reg) : intercepts_write(reg);
 }
 
+bool is_exception_return(std::uint32_t word) {
+  return word == 0xd69f03e0 || (word & 0xfffffbff) == 0xd69f0bff;
+}
+
 bool is_marked(std::uint32_t word) {
-  return word == 0xd69f03e0 || (word & 0xfffffbff) == 0xd69f0bff ||  // ERET, ERETAA, ERETAB
-         word == 0xd503205f || word == 0xd503203f;                   // WFE, YIELD
+  return is_exception_return(word) || word == 0xd503205f || word == 0xd503203f;  // WFE, YIELD
 }
 
 bool is_sampling_point(std::uint32_t word) {

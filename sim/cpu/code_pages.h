@@ -58,6 +58,8 @@ class CodePages {
 
 /// True for an MRS, MSR or SYS word that the CPU must see before the engine executes it.
 bool needs_interception(std::uint32_t word);
+/// True for ERET, ERETAA and ERETAB.
+bool is_exception_return(std::uint32_t word);
 /// True for ERET*, WFE and YIELD.
 bool is_marked(std::uint32_t word);
 /// True for an instruction after which interrupts are sampled: one that ends a translation block in

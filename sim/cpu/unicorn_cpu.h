@@ -150,6 +150,8 @@ class UnicornCpu final : public Cpu,
   bool block_slow(VirtAddr pc, std::uint32_t size);
   bool after_marked(std::uint32_t word, VirtAddr pc);
   void forget_block();
+  void returned_from_exception(VirtAddr pc);
+  void notice_exception_return();
   bool sample(VirtAddr pc);
   void set_attention();
   void settle(VirtAddr pc);

@@ -152,6 +152,7 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
   }
   if (pending_.kind != Pending::Kind::none) return false;  // Only the first refusal counts.
   ++counters_.tlb_fills;
+  if (kind == AccessKind::fetch) notice_exception_return();
   bool privileged = el_ != El::el0;
   if (kind != AccessKind::fetch && privileged && block_has_unprivileged()) {
     VirtAddr at = unprivileged_retry_pc_;

@@ -78,6 +78,11 @@ bool UnicornCpu::after_marked(std::uint32_t word, VirtAddr pc) {
     pause(PauseReason::yielded, pc);
     return true;
   }
+  returned_from_exception(pc);
+  return false;
+}
+
+void UnicornCpu::returned_from_exception(VirtAddr pc) {
   const El from = el_;
   el_ = pstate::el_of(pstate());
   refresh_context();
@@ -85,7 +90,16 @@ bool UnicornCpu::after_marked(std::uint32_t word, VirtAddr pc) {
   vector_faults_ = 0;
   emit(EventKind::exception_return,
        static_cast<std::uint64_t>(el_) << 8 | static_cast<std::uint64_t>(from), 0, pc);
-  return false;
+}
+
+/// The engine fetches. If an ERET was the last instruction this is for another Exception level than
+/// that of the block before, and comes ahead of the block hook that would notice.
+void UnicornCpu::notice_exception_return() {
+  if (block_size_ == 0 || attention_ != 0) return;
+  const std::optional<std::uint32_t> last = word_at(block_pc_ + block_size_ - 4);
+  if (!last || !is_exception_return(*last)) return;
+  forget_block();
+  returned_from_exception(pc());
 }
 
 /// The next block does not follow on from the last one.
