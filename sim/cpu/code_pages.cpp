@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "sim/arch/sysreg.h"
+#include "sim/arch/registers.h"
 
 namespace trapline {
 namespace {
@@ -58,13 +58,31 @@ bool intercepts_write(SysReg reg) {
 
 }  // namespace
 
-bool needs_interception(std::uint32_t word) {
+std::optional<SysReg> host_register(SysReg reg) {
+  static constexpr struct {
+    SysReg el1, el2;
+  } kPairs[] = {{reg::SCTLR_EL1, reg::SCTLR_EL2},   {reg::CPACR_EL1, reg::CPTR_EL2},
+                {reg::TTBR0_EL1, reg::TTBR0_EL2},   {reg::TTBR1_EL1, reg::TTBR1_EL2},
+                {reg::TCR_EL1, reg::TCR_EL2},       {reg::SPSR_EL1, reg::SPSR_EL2},
+                {reg::ELR_EL1, reg::ELR_EL2},       {reg::AFSR0_EL1, reg::AFSR0_EL2},
+                {reg::AFSR1_EL1, reg::AFSR1_EL2},   {reg::ESR_EL1, reg::ESR_EL2},
+                {reg::FAR_EL1, reg::FAR_EL2},       {reg::MAIR_EL1, reg::MAIR_EL2},
+                {reg::AMAIR_EL1, reg::AMAIR_EL2},   {reg::VBAR_EL1, reg::VBAR_EL2},
+                {reg::CONTEXTIDR_EL1, reg::CONTEXTIDR_EL2}};
+  for (const auto& pair : kPairs) {
+    if (pair.el1 == reg) return pair.el2;
+  }
+  return std::nullopt;
+}
+
+bool needs_interception(std::uint32_t word, bool vhe) {
   if (!is_system_register_form(word)) return false;
   const SysReg reg{static_cast<std::uint16_t>(word >> 5)};
   const bool is_read = word & (1u << 21);
   if (reg.op0() == 1) {
     return !is_read && (reg.crn() == 8 || (reg.crn() == 7 && (reg.crm() == 8 || reg.crm() == 9)));
   }
+  if (vhe && (host_register(reg) || reg == reg::CPTR_EL2)) return true;
   return is_read ? intercepts_read(reg) : intercepts_write(reg);
 }
 
@@ -109,7 +127,7 @@ const CodePage& CodePages::code(PhysAddr pa, Slot& slot) {
     page.cost[i] = total;
     total += std::min(timing_.cycles(words[i]), 63u);
     if (is_marked(words[i])) total += CodePage::kMark;
-    if (needs_interception(words[i])) page.intercepts.push_back(static_cast<std::uint16_t>(i));
+    if (needs_interception(words[i], vhe_)) page.intercepts.push_back(static_cast<std::uint16_t>(i));
   }
   page.cost[CodePage::kWords] = total;
   return page;

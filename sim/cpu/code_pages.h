@@ -4,8 +4,10 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "sim/arch/sysreg.h"
 #include "sim/bus/bus.h"
 #include "sim/time/timing_model.h"
 
@@ -28,7 +30,9 @@ struct CodePage {
 /// code are noticed whatever the engine does about them.
 class CodePages {
  public:
-  CodePages(Bus& bus, const TimingModel& timing) : bus_(bus), timing_(timing) {}
+  /// `vhe`: some CPU has FEAT_VHE, so that EL1 registers may mean EL2's.
+  CodePages(Bus& bus, const TimingModel& timing, bool vhe)
+      : bus_(bus), timing_(timing), vhe_(vhe) {}
 
   /// Where a page of RAM stands. Valid as long as the bus.
   struct Slot {
@@ -48,6 +52,7 @@ class CodePages {
  private:
   Bus& bus_;
   const TimingModel& timing_;
+  bool vhe_;
   struct RamSlots {
     PhysAddr base;
     std::uint64_t size;
@@ -57,7 +62,10 @@ class CodePages {
 };
 
 /// True for an MRS, MSR or SYS word that the CPU must see before the engine executes it.
-bool needs_interception(std::uint32_t word);
+bool needs_interception(std::uint32_t word, bool vhe);
+/// The EL2 register that an EL1 register's encoding reaches at EL2 while HCR_EL2.E2H is 1 (DDI 0487
+/// D8.1.4); timers aside, which know it themselves.
+std::optional<SysReg> host_register(SysReg reg);
 /// True for ERET, ERETAA and ERETAB.
 bool is_exception_return(std::uint32_t word);
 /// True for ERET*, WFE and YIELD.

@@ -52,6 +52,7 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
 }
 
 UnicornCpu::~UnicornCpu() {
+  if (reset_state_) uc_context_free(reset_state_);
   if (engine_) uc_close(engine_);
 }
 
@@ -74,6 +75,8 @@ void UnicornCpu::create_engine() {
   check(uc_hook_add(engine_, &handle, UC_HOOK_TLB_FILL, reinterpret_cast<void*>(&fill_callback),
                     this, 1, 0),
         "a TLB hook");
+  check(uc_context_alloc(engine_, &reset_state_), "memory for its reset state");
+  check(uc_context_save(engine_, reset_state_), "to save its reset state");
 }
 
 void UnicornCpu::map_memory() {
@@ -88,8 +91,10 @@ void UnicornCpu::power_on(VirtAddr pc, El el, std::uint64_t x0) {
   if (!config_.has_el2 && el == El::el2) {
     throw std::invalid_argument("this CPU was configured without EL2");
   }
+  check(uc_context_restore(engine_, reset_state_), "to be reset");
+  pmu_.reset();
   write_system(reg::SCR_EL3, kScrEl3);
-  hcr_ = 0;
+  hcr_ = cptr_ = 0;
   write_system(reg::HCR_EL2, config_.has_el2 ? 0 : kHcrRw | kHcrApkApi);
   write_system(reg::VPIDR_EL2, read_system(reg::MIDR_EL1));
   write_system(reg::VMPIDR_EL2, config_.mpidr);
@@ -292,7 +297,10 @@ std::string UnicornCpu::describe() const {
 
 UnicornComplex::UnicornComplex(const CpuEnvironment& environment,
                                const std::vector<CpuConfig>& cpus)
-    : pages_(environment.bus, environment.timing) {
+    : pages_(environment.bus, environment.timing,
+             std::any_of(cpus.begin(), cpus.end(), [](const CpuConfig& config) {
+               return cpu_model(config.model).vhe;
+             })) {
   for (const CpuConfig& config : cpus) {
     cpus_.push_back(std::make_unique<UnicornCpu>(*this, environment, pages_, config));
   }

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "sim/arch/load_store.h"
-#include "sim/arch/sysreg.h"
+#include "sim/arch/registers.h"
 #include "sim/bus/bus.h"
 #include "sim/cpu/code_pages.h"
 #include "sim/cpu/cpu.h"
@@ -227,6 +227,10 @@ class UnicornCpu final : public Cpu,
   SysRegContext sysreg_context() const;
   SysRegPort* port_for(SysReg reg) const;
   void write_hcr(std::uint64_t value);
+  bool in_host() const { return el_ == El::el2 && e2h(); }
+  std::uint64_t read_host(SysReg el2_register) const;
+  void write_host(SysReg el2_register, std::uint64_t value);
+  bool emulate_guest_alias(VirtAddr pc, std::uint32_t word, const SysRegAccess& access);
   void tlbi(SysReg reg, std::uint64_t value);
   void address_translate(SysReg reg, VirtAddr va);
   void sysreg_exception(SysRegStatus status, VirtAddr pc, std::uint32_t word);
@@ -264,6 +268,7 @@ class UnicornCpu final : public Cpu,
   TrapPort* traps_;
   CodePages& pages_;
   uc_engine* engine_ = nullptr;
+  uc_context* reset_state_ = nullptr;
   CpuLines lines_;
   std::vector<SysRegPort*> ports_;
   Pmu pmu_;
@@ -274,6 +279,7 @@ class UnicornCpu final : public Cpu,
   // Translation state.
   El el_ = El::el1;
   std::uint64_t hcr_ = 0;  ///< HCR_EL2 as software wrote it (the engine's copy lacks VI, VF, VSE).
+  std::uint64_t cptr_ = 0;     ///< CPTR_EL2 as software wrote it, where E2H gives it another layout.
   std::uint64_t mdcr_ = 0;     ///< MDCR_EL2, read with the controls.
   bool context_stale_ = true;  ///< The controls must be read again.
   bool tags_stale_ = true;     ///< ASID or VMID changed.

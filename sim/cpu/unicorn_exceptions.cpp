@@ -198,10 +198,9 @@ bool UnicornCpu::fp_trap(std::uint32_t word, VirtAddr pc) {
     }
   }
   if (!config_.has_el2) return false;
-  const std::uint64_t cptr = read_system(reg::CPTR_EL2);
-  bool trapped = bit(cptr, 10);
+  bool trapped = bit(read_system(reg::CPTR_EL2), 10);
   if (e2h()) {
-    const auto fpen = bits(cptr, 21, 20);
+    const auto fpen = bits(cptr_, 21, 20);
     trapped = fpen == 0 || fpen == 2 || (fpen == 1 && el_ == El::el0 && tge());
   }
   if (trapped) take_synchronous(El::el2, esr::fp_access_trap(), pc);

@@ -38,11 +38,8 @@ void UnicornCpu::refresh_context() {
   if (context_stale_) {
     context_stale_ = false;
     tags_stale_ = true;
-    const auto el1 = [this](SysReg plain, SysReg alias) {
-      return read_system(model_.vhe ? alias : plain);
-    };
-    controls_el1_.sctlr = el1(reg::SCTLR_EL1, reg::SCTLR_EL12);
-    controls_el1_.tcr = el1(reg::TCR_EL1, reg::TCR_EL12);
+    controls_el1_.sctlr = read_system(reg::SCTLR_EL1);
+    controls_el1_.tcr = read_system(reg::TCR_EL1);
     controls_el1_.ttbr0 = read_reg(UC_ARM64_REG_TTBR0_EL1);
     controls_el1_.ttbr1 = read_reg(UC_ARM64_REG_TTBR1_EL1);
     controls_el1_.mair = read_reg(UC_ARM64_REG_MAIR_EL1);

@@ -71,7 +71,11 @@ SysRegPort* UnicornCpu::port_for(SysReg reg) const {
 
 std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
   std::uint64_t value = 0;
-  if (reg.crn() == 14 || reg.crn() == 9) {
+  const std::optional<SysReg> host = model_.vhe ? host_register(reg) : std::nullopt;
+  if (host || reg == reg::CPTR_EL2) {
+    if (!in_host()) return kPassOn;
+    value = read_host(host.value_or(reg));
+  } else if (reg.crn() == 14 || reg.crn() == 9) {
     SysRegPort* port = port_for(reg);
     if (!port) return kPassOn;
     if (port->read(reg, sysreg_context(), value) != SysRegStatus::ok) return kPassOn;
@@ -94,7 +98,7 @@ std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
   }
   // RNDR and RNDRRS fall through as 0: the ID registers say they are absent, and the host's random
   // numbers must not reach the guest.
-  write_reg(rt, value);
+  if (rt != UC_ARM64_REG_XZR) write_reg(rt, value);
   return kDone;
 }
 
@@ -109,6 +113,13 @@ std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
     return status == SysRegStatus::ok && !control ? kDone : kPassOn;
   }
   if (el_ == El::el0) return kPassOn;
+  if (model_.vhe) {
+    const std::optional<SysReg> host = host_register(reg);
+    if (in_host() && (host || reg == reg::CPTR_EL2)) {
+      write_host(host.value_or(reg), value);
+      return kDone;
+    }
+  }
   if (reg == reg::HCR_EL2) {
     if (el_ != El::el2) return kPassOn;
     write_hcr(value);
@@ -124,6 +135,41 @@ std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
     context_stale_ = true;
   }
   return kPassOn;
+}
+
+std::uint64_t UnicornCpu::read_host(SysReg el2_register) const {
+  return el2_register == reg::CPTR_EL2 ? cptr_ : read_system(el2_register);
+}
+
+/// A register of the EL2 host. The engine knows neither the redirection nor the layout that
+/// CPTR_EL2 then has, so it is given the trap bit of the other layout.
+void UnicornCpu::write_host(SysReg el2_register, std::uint64_t value) {
+  constexpr std::uint64_t kTfp = 1ull << 10, kRes1 = 0x33ff & ~kTfp;
+  if (el2_register == reg::CPTR_EL2) {
+    cptr_ = value;
+    const bool trap = !bit(value, 20);  // FPEN 0b00 and 0b10
+    value = kRes1 | (trap ? kTfp : 0) | (value & 1ull << 31);
+  }
+  write_system(el2_register, value);
+  context_stale_ = true;
+  attention_ = 0;
+}
+
+/// *_EL12: EL1's own registers, for a host that runs at EL2 with E2H.
+bool UnicornCpu::emulate_guest_alias(VirtAddr pc, std::uint32_t word,
+                                     const SysRegAccess& access) {
+  const SysReg alias = access.reg;
+  const SysReg plain = sysreg(alias.op0(), 0, alias.crn(), alias.crm(), alias.op2());
+  if (alias.op1() != 5 || !in_host() || !host_register(plain)) return false;
+  if (access.is_read) {
+    put_x(access.rt, read_system(plain));
+  } else {
+    write_system(plain, get_x(access.rt));
+    context_stale_ = true;
+  }
+  retire(pc, word);
+  write_reg(UC_ARM64_REG_PC, pc + 4);
+  return true;
 }
 
 void UnicornCpu::write_hcr(std::uint64_t value) {
@@ -260,6 +306,7 @@ void UnicornCpu::collect_hooks() {
 /// The engine does not know the register or refused the access: a model may know better.
 bool UnicornCpu::emulate_sysreg(VirtAddr pc, std::uint32_t word) {
   const std::optional<SysRegAccess> access = sysreg_from_instruction(word);
+  if (emulate_guest_alias(pc, word, *access)) return true;
   SysRegPort* port = port_for(access->reg);
   if (!port) return false;
   SysRegStatus status;
