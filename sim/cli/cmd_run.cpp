@@ -19,6 +19,7 @@
 #include "sim/report/outcome.h"
 #include "sim/report/stats.h"
 #include "sim/scenario/uart_script.h"
+#include "sim/trace/event_text.h"
 
 namespace trapline {
 namespace {
@@ -71,6 +72,8 @@ class RunSession {
   void add_uart(unsigned index, const UartSpec& uart);
   void add_script(unsigned index, std::vector<ScriptStep> steps);
   void attach_scripts();
+  void open_events();
+  void close_events();
   void poll();
   void move_input(unsigned index);
   void keep_pace();
@@ -81,6 +84,8 @@ class RunSession {
   bool interactive_;
   bool at_terminal_;
   std::optional<HostOutput> stats_file_;
+  std::optional<HostOutput> events_file_;
+  std::optional<EventTextSink> events_;
   SignalWatch signals_;
   EscapeDecoder escapes_;
   Pacer pacer_;
@@ -105,6 +110,8 @@ RunSession::RunSession(const Scenario& scenario)
     stats_file_.emplace(HostOutput::to_file(scenario.stats_path));
   }
   MachineHooks hooks;
+  open_events();
+  if (events_) hooks.sinks.push_back(&*events_);
   for (unsigned n = 0; n < scenario.uarts.size(); ++n) {
     add_uart(n, scenario.uarts[n]);
     hooks.uarts.push_back(fan_outs_.back().get());
@@ -145,6 +152,22 @@ void RunSession::add_script(unsigned index, std::vector<ScriptStep> steps) {
   if (steps.empty()) return;
   scripts_.push_back({index, std::make_unique<UartScript>(index, std::move(steps))});
   fan_outs_[index]->add(*scripts_.back().player);
+}
+
+void RunSession::open_events() {
+  if (scenario_.events_path.empty()) return;
+  if (scenario_.events_path == "-") {
+    events_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
+  } else {
+    events_file_.emplace(HostOutput::to_file(scenario_.events_path));
+  }
+  events_.emplace([this](std::string_view line) { events_file_->write(line); });
+}
+
+void RunSession::close_events() {
+  if (!events_file_) return;
+  events_file_->close();
+  if (events_file_->error() && !output_error_) output_error_ = events_file_->error();
 }
 
 void RunSession::attach_scripts() {
@@ -238,6 +261,7 @@ int RunSession::finish(const RunResult& result, double seconds) {
   if (scenario_.stats_path == "-") {
     stats_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
   }
+  close_events();
   if (stats_file_) {
     stats_file_->write(stats_json(result, host));
     stats_file_->close();

@@ -55,7 +55,9 @@ void HostOutput::transmit(std::uint8_t byte) {
 }
 
 void HostOutput::write(std::string_view text) {
-  if (!error_) buffer_ += text;
+  if (error_) return;
+  buffer_ += text;
+  if (buffer_.size() >= kFlushAt) flush();
 }
 
 void HostOutput::flush() {

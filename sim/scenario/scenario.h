@@ -77,6 +77,7 @@ struct Scenario {
   Limits forced_limits;  ///< From the command line; for every run.
   Expectations expect;
   std::string stats_path;  ///< Empty: no statistics file. "-" is standard output.
+  std::string events_path;  ///< Empty: events are not written. "-" is standard output.
   std::string log_level = "warn";
   /// Unset: interactive if UART 0 has a terminal on both sides.
   std::optional<bool> interactive;

@@ -1,0 +1,70 @@
+#include "sim/trace/event_text.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/trace/hub.h"
+
+namespace trapline {
+namespace {
+
+TEST(EventText, NamesWhereAnExceptionCameFromAndWentTo) {
+  Event event{.kind = EventKind::exception_entry, .cpu = 2, .el = El::el1, .vmid = 3};
+  event.instructions = 1000;
+  event.cycles = 1500;
+  event.a = 2 << 8 | 1;
+  event.b = 0x5a000ea1;
+  event.c = 0xffff800008000000;
+  EXPECT_EQ(event_text(event),
+            "cpu2 EL1 vmid 3 insn 1000 cycle 1500 exception-entry from=EL1 to=EL2 "
+            "syndrome=0x5a000ea1 elr=0xffff800008000000 far=0x0");
+}
+
+TEST(EventText, TakesSizeAndDirectionOfAnAccessApart) {
+  Event event{.kind = EventKind::mmio};
+  event.a = 0x9000000;
+  event.b = 0x41;
+  event.c = 4 << 1 | 1;
+  EXPECT_EQ(event_text(event),
+            "cpu0 EL0 vmid 0 insn 0 cycle 0 mmio write=1 size=4 address=0x9000000 value=0x41");
+}
+
+TEST(EventText, KeepsAGuestsTextOnOneLine) {
+  Event event{.kind = EventKind::uart_line};
+  event.text = "a\033[1m\"b\"\n";
+  EXPECT_EQ(event_text(event),
+            "cpu0 EL0 vmid 0 insn 0 cycle 0 uart-line uart=0 text=\"a\\x1b[1m\\x22b\\x22\\x0a\"");
+}
+
+TEST(EventText, GivesEveryKindANameOfItsOwn) {
+  std::set<std::string> names;
+  for (unsigned kind = 1; kind <= static_cast<unsigned>(EventKind::checkpoint); ++kind) {
+    const std::string name(event_kind_name(static_cast<EventKind>(kind)));
+    EXPECT_NE(name, "unknown") << kind;
+    EXPECT_TRUE(names.insert(name).second) << name;
+  }
+}
+
+TEST(EventText, ASinkSeesStampedEventsInOrderAndLeavesTheDigestAlone) {
+  class Stamp final : public StampSource {
+    void stamp(Event& event) const override { event.instructions = 7; }
+  } stamp;
+  std::string lines;
+  EventTextSink sink([&](std::string_view line) { lines += line; });
+  EventHub watched, alone;
+  watched.attach(sink);
+  for (EventHub* hub : {&watched, &alone}) {
+    hub->set_source(&stamp);
+    hub->on_event({.kind = EventKind::wake});
+    hub->on_event({.kind = EventKind::wait});
+  }
+  EXPECT_EQ(lines,
+            "cpu0 EL0 vmid 0 insn 7 cycle 0 wake\ncpu0 EL0 vmid 0 insn 7 cycle 0 wait wfe=0\n");
+  EXPECT_EQ(watched.digest().text(), alone.digest().text());
+}
+
+}  // namespace
+}  // namespace trapline
