@@ -113,26 +113,6 @@ std::optional<Fault> check(const Mapping& mapping, VirtAddr va, AccessKind kind,
   return fault;
 }
 
-std::uint8_t Fault::fsc() const {
-  switch (kind) {
-    case FaultKind::address_size:
-      return 0x00 | level;
-    case FaultKind::translation:
-      return 0x04 | level;
-    case FaultKind::access_flag:
-      return 0x08 | level;
-    case FaultKind::permission:
-      return 0x0C | level;
-    case FaultKind::external_on_walk:
-      return 0x14 | level;
-    case FaultKind::alignment:
-      return 0x21;
-    case FaultKind::tlb_conflict:
-      return 0x30;
-  }
-  return 0;
-}
-
 std::uint64_t par_el1(const TranslationResult& result, VirtAddr va, bool secure) {
   constexpr std::uint64_t kRes1 = 1ull << 11;
   if (const Fault* fault = std::get_if<Fault>(&result)) {
