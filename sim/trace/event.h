@@ -27,7 +27,9 @@ enum class EventKind : std::uint8_t {
   wake = 14,             ///< The CPU resumed.
   uart_line = 15,        ///< text: one line, a: UART index
   mmio = 16,             ///< a: physical address, b: value, c: size << 1 | write
-  mpu_region = 17,       ///< a: region, b: PRBAR, c: PRLAR, d: EL
+  mpu_region = 17,       ///< PRBAR or PRLAR written: a: region, b: PRBAR, c: PRLAR; PRENR written:
+                         ///< b: before, c: after. d: EL | register << 8 (0 PRBAR, 1 PRLAR, 2 PRENR)
+                         ///< | 1 << 16 where the name has an index (PRBAR3_EL2)
   marker = 18,           ///< A guest marker. a: value
   run_end = 19,          ///< a: exit reason, b: exit code
   cpu_power = 20,        ///< a: target CPU, b: 1 on, 0 off
