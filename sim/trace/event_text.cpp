@@ -43,9 +43,7 @@ constexpr std::array kKinds{
     KindRow{EventKind::monitor_call,
             "monitor-call",
             {{{"imm", kA}, {"x0", kB}, {"x1", kC}, {"x2", kD}}}},
-    KindRow{EventKind::sysreg_write,
-            "sysreg-write",
-            {{{"reg", kA, Form::sysreg}, {"value", kB}}}},
+    KindRow{EventKind::sysreg_write, "sysreg-write", {{{"reg", kA, Form::sysreg}, {"value", kB}}}},
     KindRow{EventKind::interrupt_line,
             "interrupt-line",
             {{{"intid", kA, Form::decimal}, {"level", kB, Form::decimal}}}},
@@ -55,18 +53,14 @@ constexpr std::array kKinds{
     KindRow{EventKind::interrupt_eoi,
             "interrupt-eoi",
             {{{"intid", kA, Form::decimal}, {"virtual", kB, Form::decimal}}}},
-    KindRow{EventKind::list_register,
-            "list-register",
-            {{{"index", kA, Form::decimal}, {"value", kB}}}},
-    KindRow{EventKind::timer_fired,
-            "timer-fired",
-            {{{"timer", kA, Form::decimal}, {"compare", kB}}}},
+    KindRow{
+        EventKind::list_register, "list-register", {{{"index", kA, Form::decimal}, {"value", kB}}}},
+    KindRow{
+        EventKind::timer_fired, "timer-fired", {{{"timer", kA, Form::decimal}, {"compare", kB}}}},
     KindRow{EventKind::vcpu_switch,
             "vcpu-switch",
             {{{"from", kA, Form::decimal}, {"to", kB, Form::decimal}}}},
-    KindRow{EventKind::psci,
-            "psci",
-            {{{"function", kA}, {"x1", kB}, {"x2", kC}, {"x3", kD}}}},
+    KindRow{EventKind::psci, "psci", {{{"function", kA}, {"x1", kB}, {"x2", kC}, {"x3", kD}}}},
     KindRow{EventKind::wait, "wait", {{{"wfe", kA, Form::decimal}}}},
     KindRow{EventKind::wake, "wake", {}},
     KindRow{EventKind::uart_line, "uart-line", {{{"uart", kA, Form::decimal}}}},
@@ -97,8 +91,8 @@ const KindRow* row_of(EventKind kind) {
 
 void append(std::string& text, const char* format, unsigned long long value) {
   char buffer[32];
-  text.append(buffer, static_cast<std::size_t>(
-                          std::snprintf(buffer, sizeof buffer, format, value)));
+  text.append(buffer,
+              static_cast<std::size_t>(std::snprintf(buffer, sizeof buffer, format, value)));
 }
 
 void append_value(std::string& text, const Event& event, const Field& field) {
