@@ -49,6 +49,11 @@ void check_header(Elf* elf, const std::string& path) {
                      "ELF is not an executable (e_type " + std::to_string(header.e_type) + ")",
                      "link it first");
   }
+  // libelf does not look at the size, and would take the entries for its own.
+  if (header.e_phnum != 0 && header.e_phentsize != sizeof(Elf64_Phdr)) {
+    throw ImageError(path, "ELF header is corrupt: program headers of " +
+                               std::to_string(header.e_phentsize) + " bytes");
+  }
 }
 
 ElfSegment read_segment(const GElf_Phdr& phdr, unsigned index, std::uint64_t file_size,

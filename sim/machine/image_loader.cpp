@@ -117,6 +117,8 @@ SharedBytes read_file(const std::string& path, const std::string& role) {
     throw read_error(path, role, std::strerror(errno));
   }
   if (S_ISDIR(status.st_mode)) throw read_error(path, role, "it is a directory");
+  // Some never end, and would be read up to the limit below.
+  if (S_ISCHR(status.st_mode)) throw read_error(path, role, "it is a character device");
 
   // One byte more than a regular file holds, so that its end is seen without growing the buffer.
   const auto expected = static_cast<std::size_t>(S_ISREG(status.st_mode) ? status.st_size : 0);

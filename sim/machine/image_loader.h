@@ -19,7 +19,7 @@ namespace trapline {
 using SharedBytes = std::shared_ptr<const std::vector<std::uint8_t>>;
 
 /// Reads a whole file. `role` ("kernel", "initrd") opens the message of the ImageError that is
-/// thrown if it is missing, unreadable, a directory, empty or over 4 GiB.
+/// thrown if it is missing, unreadable, a directory or device, empty or over 4 GiB.
 SharedBytes read_file(const std::string& path, const std::string& role);
 
 /// True if `bytes` start with the gzip magic (RFC 1952).
