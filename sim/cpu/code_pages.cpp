@@ -23,6 +23,8 @@ bool intercepts_read(SysReg reg) {
       return op1 == 4 && crm == 1 && op2 == 0;  // HCR_EL2
     case 2:
       return op1 == 3 && crm == 4;  // RNDR, RNDRRS
+    case 4:
+      return (op1 == 0 || op1 == 4) && crm == 0 && op2 == 0;  // SPSR_EL1, SPSR_EL2
     case 9:
       return crm >= 12 && crm <= 14;  // PMU
     case 12:
@@ -40,9 +42,12 @@ bool intercepts_write(SysReg reg) {
   const bool el1_or_el2 = op1 == 0 || op1 == 4 || op1 == 5;
   switch (crn) {
     case 1:
-      return el1_or_el2 && ((crm == 0 && op2 == 0) || (crm == 1 && op1 == 4 && op2 == 0));
+      return el1_or_el2 && ((crm == 0 && op2 == 0) ||
+                            (crm == 1 && op1 == 4 && op2 <= 1));  // SCTLR, HCR_EL2, MDCR_EL2
     case 2:
       return el1_or_el2 && crm <= 1;  // TTBR, TCR, VTTBR, VTCR
+    case 4:
+      return (op1 == 0 || op1 == 4) && crm == 0 && op2 == 0;  // SPSR_EL1, SPSR_EL2
     case 9:
       return crm >= 12 && crm <= 14;
     case 10:
@@ -75,7 +80,14 @@ std::optional<SysReg> host_register(SysReg reg) {
   return std::nullopt;
 }
 
+bool needs_replacement(std::uint32_t word) {
+  const bool signed_extremum =
+      (word & 0x3f20fc00) == 0x38204000 || (word & 0x3f20fc00) == 0x38205000;
+  return signed_extremum && (word >> 30) != 3;
+}
+
 bool needs_interception(std::uint32_t word, bool vhe) {
+  if (needs_replacement(word)) return true;
   if (!is_system_register_form(word)) return false;
   const SysReg reg{static_cast<std::uint16_t>(word >> 5)};
   const bool is_read = word & (1u << 21);

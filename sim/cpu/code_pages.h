@@ -61,8 +61,11 @@ class CodePages {
   std::vector<RamSlots> rams_;
 };
 
-/// True for an MRS, MSR or SYS word that the CPU must see before the engine executes it.
+/// True for a word that the CPU must see before the engine executes it: some MRS, MSR and SYS, and
+/// what needs_replacement().
 bool needs_interception(std::uint32_t word, bool vhe);
+/// True for LDSMAX, LDSMIN and their kin on 8, 16 and 32 bits, which Unicorn 2.1 compares unsigned.
+bool needs_replacement(std::uint32_t word);
 /// The EL2 register that an EL1 register's encoding reaches at EL2 while HCR_EL2.E2H is 1 (DDI 0487
 /// D8.1.4); timers aside, which know it themselves.
 std::optional<SysReg> host_register(SysReg reg);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -28,6 +29,8 @@ struct CpuConfig {
   bool has_el2 = true;
   unsigned gic = 3;                  ///< 3: ID_AA64PFR0_EL1.GIC says system registers exist.
   std::uint64_t hz = 1'000'000'000;
+  /// Advances time through loops that poll the counter. Changes what the guest sees.
+  bool skip_delay_loops = false;
 };
 
 /// The names make_cpu_complex() accepts as a model.
@@ -110,6 +113,10 @@ class Cpu {
   virtual void set_x(unsigned n, std::uint64_t value) = 0;
   virtual VirtAddr pc() const = 0;
   virtual El el() const = 0;
+  /// Memory as the CPU's current translations show it. False, with nothing transferred beyond the
+  /// page before, where an address does not translate or is not RAM.
+  virtual bool read_memory(VirtAddr va, void* to, std::size_t bytes) = 0;
+  virtual bool write_memory(VirtAddr va, const void* from, std::size_t bytes) = 0;
   virtual const CpuCounters& counters() const = 0;
   /// PC, EL, PSTATE, syndrome registers and the last exceptions, for a person.
   virtual std::string describe() const = 0;

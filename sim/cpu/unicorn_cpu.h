@@ -72,6 +72,8 @@ class UnicornCpu final : public Cpu,
   void set_x(unsigned n, std::uint64_t value) override;
   VirtAddr pc() const override { return read_reg(UC_ARM64_REG_PC); }
   El el() const override { return el_; }
+  bool read_memory(VirtAddr va, void* to, std::size_t bytes) override;
+  bool write_memory(VirtAddr va, const void* from, std::size_t bytes) override;
   const CpuCounters& counters() const override;
   std::string describe() const override;
   std::string stuck_reason() const override { return stuck_reason_; }
@@ -103,7 +105,7 @@ class UnicornCpu final : public Cpu,
     const std::uint32_t* words = nullptr;
   };
   struct Pending {
-    enum class Kind : std::uint8_t { none, fault, device, code_write, locate };
+    enum class Kind : std::uint8_t { none, fault, device, code_write, locate, illegal_state };
     Kind kind = Kind::none;
     AccessKind access = AccessKind::read;
     VirtAddr va = 0;
@@ -173,6 +175,7 @@ class UnicornCpu final : public Cpu,
   void on_smc(VirtAddr next_pc);
   bool firmware_call(Conduit conduit, std::uint16_t immediate);
   void undefined(VirtAddr pc, std::uint32_t word);
+  bool take_illegal_state(VirtAddr pc);
   std::optional<El> wfi_trap_target() const;
   bool pauth_trap(std::uint32_t word, VirtAddr pc);
   bool semihosting(VirtAddr pc, std::uint32_t word);
@@ -182,6 +185,7 @@ class UnicornCpu final : public Cpu,
   bool take_interrupt(VirtAddr pc);
   void note_exception(const ExceptionSpec& spec, std::uint32_t spsr);
   void check_stuck(const ExceptionSpec& spec);
+  void alignment_fault(VirtAddr pc);
   El undefined_target() const;
   bool tge() const { return config_.has_el2 && bit(hcr_, 27); }
   bool e2h() const { return config_.has_el2 && bit(hcr_, 34); }
@@ -219,6 +223,8 @@ class UnicornCpu final : public Cpu,
   std::uint32_t on_mrs(SysReg reg, uc_arm64_reg rt);
   std::uint32_t on_msr(SysReg reg, std::uint64_t value);
   std::uint32_t on_sys(SysReg reg, std::uint64_t value);
+  void counter_polled(VirtAddr pc);
+  static void replaced_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* hook);
   void install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& code);
   void collect_hooks();
   bool emulate_sysreg(VirtAddr pc, std::uint32_t word);
@@ -228,6 +234,7 @@ class UnicornCpu final : public Cpu,
   SysRegPort* port_for(SysReg reg) const;
   void write_hcr(std::uint64_t value);
   bool in_host() const { return el_ == El::el2 && e2h(); }
+  std::uint32_t write_spsr(SysReg reg, std::uint64_t value);
   std::uint64_t read_host(SysReg el2_register) const;
   void write_host(SysReg el2_register, std::uint64_t value);
   bool emulate_guest_alias(VirtAddr pc, std::uint32_t word, const SysRegAccess& access);
@@ -280,6 +287,8 @@ class UnicornCpu final : public Cpu,
   El el_ = El::el1;
   std::uint64_t hcr_ = 0;  ///< HCR_EL2 as software wrote it (the engine's copy lacks VI, VF, VSE).
   std::uint64_t cptr_ = 0;     ///< CPTR_EL2 as software wrote it, where E2H gives it another layout.
+  /// SPSR_EL1 and SPSR_EL2 where software wrote an AArch32 state, which the engine must not enter.
+  std::optional<std::uint64_t> aarch32_spsr_[2];
   std::uint64_t mdcr_ = 0;     ///< MDCR_EL2, read with the controls.
   bool context_stale_ = true;  ///< The controls must be read again.
   bool tags_stale_ = true;     ///< ASID or VMID changed.
@@ -320,6 +329,11 @@ class UnicornCpu final : public Cpu,
   };
   Emulation emulation_;
   VirtAddr unprivileged_retry_pc_ = ~0ull;
+
+  // Delay loops: who polls the counter, how often in a row.
+  VirtAddr poll_pc_ = ~0ull;
+  std::uint64_t poll_instructions_ = 0;
+  unsigned polls_ = 0;
 
   std::deque<HookPoint> hooks_;
   std::unordered_set<VirtAddr> hooked_;

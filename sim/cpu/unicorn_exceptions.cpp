@@ -66,14 +66,23 @@ void UnicornCpu::on_exception(std::uint32_t index) {
       return take_synchronous(target, esr::brk(immediate_of(word_at(at).value_or(0))), at);
     }
     case kDataAbort:
-      // The engine itself checks the alignment of exclusive and atomic accesses only.
-      return data_fault(Fault{.kind = FaultKind::alignment}, at, AccessKind::read, at,
-                        word_at(at).value_or(0));
+      return alignment_fault(at);
     case kUndefined:
       return on_undefined(at);
     default:
       undefined(at, word_at(at).value_or(0));
   }
+}
+
+/// The engine itself checks the alignment of exclusive and atomic accesses only.
+void UnicornCpu::alignment_fault(VirtAddr pc) {
+  const std::uint32_t word = word_at(pc).value_or(0);
+  const auto decoded = decode_load_store(word);
+  const VirtAddr va = decoded ? load_store_address(*decoded, *this) : pc;
+  // WnR is 0 for an atomic access, as a read of the location faults as well.
+  const bool write = decoded && decoded->writes() && !decoded->reads();
+  data_fault(Fault{.kind = FaultKind::alignment}, va, write ? AccessKind::write : AccessKind::read,
+             pc, word);
 }
 
 El UnicornCpu::undefined_target() const {
@@ -148,10 +157,18 @@ void UnicornCpu::on_undefined(VirtAddr pc) {
     if (!emulate_sysreg(pc, word)) sysreg_fault(pc, word);
     return;
   }
+  // MSR DAIFSet and DAIFClr at EL0 without SCTLR_EL1.UMA.
+  if (el_ == El::el0 && (word & 0xfffff0df) == 0xd50340df) {
+    return take_synchronous(undefined_target(), esr::sysreg_trap(word), pc);
+  }
   if (word == kWfi) {
     if (const auto target = wfi_trap_target()) {
       return take_synchronous(*target, esr::wfx(word), pc);
     }
+  }
+  if (el_ == El::el0 && (word & 0xfffff0df) == 0xd50340df) {
+    // MSR DAIFSet and DAIFClr with SCTLR_ELx.UMA = 0.
+    return take_synchronous(undefined_target(), esr::sysreg_trap(word), pc);
   }
   if (semihosting(pc, word) || fp_trap(word, pc) || pauth_trap(word, pc)) return;
   const std::uint64_t mdscr = read_system(reg::MDSCR_EL1);
@@ -242,6 +259,7 @@ void UnicornCpu::take(const ExceptionSpec& spec) {
   note_exception(spec, spsr);
   write_reg(UC_ARM64_REG_PSTATE, state);
   write_reg(UC_ARM64_REG_SP, read_reg(sp_id(spec.target)));
+  aarch32_spsr_[target - 1].reset();
   // Last of all: writing a system register makes the engine look at PSTATE again.
   write_system(spec.target == El::el2 ? reg::SPSR_EL2 : reg::SPSR_EL1, spsr);
   el_ = spec.target;

@@ -149,7 +149,13 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
   }
   if (pending_.kind != Pending::Kind::none) return false;  // Only the first refusal counts.
   ++counters_.tlb_fills;
-  if (kind == AccessKind::fetch) notice_exception_return();
+  if (kind == AccessKind::fetch) {
+    notice_exception_return();
+    if (pstate() & pstate::kIl) {
+      pending_ = {.kind = Pending::Kind::illegal_state, .access = kind, .va = va};
+      return false;
+    }
+  }
   bool privileged = el_ != El::el0;
   if (kind != AccessKind::fetch && privileged && block_has_unprivileged()) {
     VirtAddr at = unprivileged_retry_pc_;
@@ -222,6 +228,10 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
 /// Does what the engine was refused.
 void UnicornCpu::resolve(const Pending& pending) {
   const VirtAddr at = pc();
+  if (pending.kind == Pending::Kind::illegal_state) {
+    take_illegal_state(at);
+    return;
+  }
   if (pending.access == AccessKind::fetch) {
     // Blocks are left only at their end to fetch elsewhere, so the last one ran whole.
     return fetch_fault(pending.fault, at, pending.kind == Pending::Kind::device);
@@ -257,6 +267,7 @@ void UnicornCpu::resolve(const Pending& pending) {
     case Pending::Kind::locate:
       unprivileged_retry_pc_ = at;
       return;
+    case Pending::Kind::illegal_state:
     case Pending::Kind::none:
       return;
   }
@@ -416,6 +427,41 @@ bool UnicornCpu::store(VirtAddr va, unsigned bytes, const void* from) {
   std::array<std::uint8_t, 64> copy;
   std::memcpy(copy.data(), from, bytes);
   return access(va, bytes, copy.data(), true);
+}
+
+bool UnicornCpu::read_memory(VirtAddr va, void* to, std::size_t bytes) {
+  auto* out = static_cast<std::uint8_t*>(to);
+  while (bytes != 0) {
+    const std::size_t part = std::min<std::size_t>(bytes, 4096 - (va & 0xfff));
+    Fault fault;
+    const SoftTlb::Entry* entry =
+        lookup(untagged(va), AccessKind::read, el_ != El::el0, pan_active(), fault);
+    if (!entry || !bus_.read(entry->pa_page | (va & 0xfff), out, part)) return false;
+    va += part;
+    out += part;
+    bytes -= part;
+  }
+  return true;
+}
+
+bool UnicornCpu::write_memory(VirtAddr va, const void* from, std::size_t bytes) {
+  const auto* in = static_cast<const std::uint8_t*>(from);
+  while (bytes != 0) {
+    const std::size_t part = std::min<std::size_t>(bytes, 4096 - (va & 0xfff));
+    Fault fault;
+    const SoftTlb::Entry* entry =
+        lookup(untagged(va), AccessKind::write, el_ != El::el0, pan_active(), fault);
+    if (!entry || !bus_.ram_at(entry->pa_page) || bus_.ram_at(entry->pa_page)->read_only()) {
+      return false;
+    }
+    const PhysAddr pa = entry->pa_page | (va & 0xfff);
+    bus_.write(pa, in, part);
+    complex_.memory_written(pa, part);
+    va += part;
+    in += part;
+    bytes -= part;
+  }
+  return true;
 }
 
 std::uint64_t UnicornCpu::get_x(unsigned n) const { return n == 31 ? 0 : x(n); }

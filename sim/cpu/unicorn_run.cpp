@@ -79,7 +79,15 @@ bool UnicornCpu::after_marked(std::uint32_t word, VirtAddr pc) {
     return true;
   }
   returned_from_exception(pc);
-  return false;
+  return take_illegal_state(pc);
+}
+
+/// PSTATE.IL is not in the engine's translation flags, so an illegal return is caught here. True if
+/// the exception was taken.
+bool UnicornCpu::take_illegal_state(VirtAddr pc) {
+  if (!(pstate() & pstate::kIl)) return false;
+  take_synchronous(undefined_target(), esr::illegal_state(), pc);
+  return true;
 }
 
 void UnicornCpu::returned_from_exception(VirtAddr pc) {

@@ -5,6 +5,8 @@
 // does not know arrive as UNDEFINED and are looked up in the ports.
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "sim/arch/esr.h"
 #include "sim/arch/pstate.h"
 #include "sim/arch/registers.h"
@@ -20,6 +22,11 @@ constexpr std::uint64_t kHcrOurs = kHcrVf | kHcrVi | kHcrVse | kHcrHcd;
 
 constexpr std::uint32_t kPassOn = 0, kDone = 1;
 
+// A delay loop: this many reads of the counter at one PC, each this close to the last.
+constexpr unsigned kPollsOfDelay = 8;
+constexpr std::uint64_t kInstructionsBetweenPolls = 512;
+constexpr std::uint64_t kDelayStepsPerSecond = 1'000'000;  // Skips go by 1 us.
+
 /// HCR_EL2.TVM and TRVM: the EL1 virtual-memory controls.
 bool is_virtual_memory_control(SysReg reg) {
   for (SysReg control :
@@ -28,6 +35,10 @@ bool is_virtual_memory_control(SysReg reg) {
     if (control == reg) return true;
   }
   return false;
+}
+
+bool is_random_number(SysReg reg) {
+  return reg.op1() == 3 && reg.crn() == 2 && reg.crm() == 4;
 }
 
 }  // namespace
@@ -47,11 +58,28 @@ std::uint32_t UnicornCpu::on_sysreg(SysReg reg, bool is_read, uc_arm64_reg rt,
       pc - block_pc_ < block_size_
           ? static_cast<std::uint32_t>((block_pc_ + block_size_ - pc) >> 2)
           : 0;
+  if (config_.skip_delay_loops && is_read &&
+      (reg == reg::CNTVCT_EL0 || reg == reg::CNTPCT_EL0)) {
+    counter_polled(pc);
+  }
   const std::uint32_t answer = reg.op0() == 1 ? on_sys(reg, value)
                                : is_read      ? on_mrs(reg, rt)
                                               : on_msr(reg, value);
   cycle_adjust_ = instruction_adjust_ = 0;
   return answer;
+}
+
+/// Passes a bounded time where a loop does nothing but look at the counter, up to the next event.
+void UnicornCpu::counter_polled(VirtAddr pc) {
+  const std::uint64_t now = instructions();
+  const bool again = pc == poll_pc_ && now - poll_instructions_ < kInstructionsBetweenPolls;
+  polls_ = again ? polls_ + 1 : 0;
+  poll_pc_ = pc;
+  poll_instructions_ = now;
+  if (polls_ < kPollsOfDelay) return;
+  const std::uint64_t step = config_.hz / kDelayStepsPerSecond;
+  const std::uint64_t at = current_cycles();
+  if (event_cycles_ > at) cycles_ += std::min(step, event_cycles_ - at);
 }
 
 SysRegContext UnicornCpu::sysreg_context() const {
@@ -72,9 +100,12 @@ SysRegPort* UnicornCpu::port_for(SysReg reg) const {
 std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
   std::uint64_t value = 0;
   const std::optional<SysReg> host = model_.vhe ? host_register(reg) : std::nullopt;
-  if (host || reg == reg::CPTR_EL2) {
-    if (!in_host()) return kPassOn;
+  if (in_host() && (host || reg == reg::CPTR_EL2)) {
     value = read_host(host.value_or(reg));
+  } else if (reg == reg::SPSR_EL1 || reg == reg::SPSR_EL2) {
+    const auto& shadow = aarch32_spsr_[reg == reg::SPSR_EL2];
+    if (!shadow || el_ < (reg == reg::SPSR_EL2 ? El::el2 : El::el1)) return kPassOn;
+    value = *shadow;
   } else if (reg.crn() == 14 || reg.crn() == 9) {
     SysRegPort* port = port_for(reg);
     if (!port) return kPassOn;
@@ -95,9 +126,11 @@ std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
   } else if (is_id_space(reg)) {
     if (el_ == El::el0 || (el_ == El::el1 && config_.has_el2 && bit(hcr_, 18))) return kPassOn;
     value = id_register(reg);
+  } else if (!is_random_number(reg)) {
+    return kPassOn;  // Other code is at this address now than when it was hooked.
   }
-  // RNDR and RNDRRS fall through as 0: the ID registers say they are absent, and the host's random
-  // numbers must not reach the guest.
+  // RNDR and RNDRRS read as 0: the ID registers say they are absent, and the host's random numbers
+  // must not reach the guest.
   if (rt != UC_ARM64_REG_XZR) write_reg(rt, value);
   return kDone;
 }
@@ -120,6 +153,7 @@ std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
       return kDone;
     }
   }
+  if (reg == reg::SPSR_EL1 || reg == reg::SPSR_EL2) return write_spsr(reg, value);
   if (reg == reg::HCR_EL2) {
     if (el_ != El::el2) return kPassOn;
     write_hcr(value);
@@ -137,13 +171,29 @@ std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
   return kPassOn;
 }
 
+/// The engine would go on in AArch32 state after an ERET. It is given an illegal AArch64 mode instead,
+/// which makes the return illegal as it should be.
+std::uint32_t UnicornCpu::write_spsr(SysReg reg, std::uint64_t value) {
+  constexpr std::uint64_t kIllegalMode = 1;  // EL0 with SP_ELx
+  const bool el2 = reg == reg::SPSR_EL2;
+  if (el_ < (el2 ? El::el2 : El::el1)) return kPassOn;
+  auto& shadow = aarch32_spsr_[el2];
+  shadow.reset();
+  if (!(value & pstate::kAArch32)) return kPassOn;
+  shadow = value;
+  write_system(reg, (value & ~pstate::kMode) | kIllegalMode);
+  return kDone;
+}
+
 std::uint64_t UnicornCpu::read_host(SysReg el2_register) const {
+  if (el2_register == reg::SPSR_EL2 && aarch32_spsr_[1]) return *aarch32_spsr_[1];
   return el2_register == reg::CPTR_EL2 ? cptr_ : read_system(el2_register);
 }
 
 /// A register of the EL2 host. The engine knows neither the redirection nor the layout that
 /// CPTR_EL2 then has, so it is given the trap bit of the other layout.
 void UnicornCpu::write_host(SysReg el2_register, std::uint64_t value) {
+  if (el2_register == reg::SPSR_EL2 && write_spsr(el2_register, value) == kDone) return;
   constexpr std::uint64_t kTfp = 1ull << 10, kRes1 = 0x33ff & ~kTfp;
   if (el2_register == reg::CPTR_EL2) {
     cptr_ = value;
@@ -190,6 +240,9 @@ std::uint32_t UnicornCpu::on_sys(SysReg reg, std::uint64_t value) {
     tlbi(reg, value);
     return kPassOn;
   }
+  const bool is_at = reg.crn() == 7 && (reg.crm() == 8 || reg.crm() == 9) && reg.op1() != 3;
+  if (!is_at) return kPassOn;  // Other code is here now than when it was hooked.
+  if (reg.crm() == 9 && !model_.pan) return kPassOn;  // AT S1E1RP, S1E1WP
   address_translate(reg, value);
   return kDone;
 }
@@ -278,6 +331,13 @@ void UnicornCpu::install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& 
   for (const std::uint16_t index : code.intercepts) {
     const VirtAddr va = page + 4u * index;
     const std::uint32_t word = words[index];
+    if (needs_replacement(word)) {
+      if (!hooked_.insert(va | 3u).second) continue;
+      hooks_.push_back({this, va, 0, false});
+      uc_hook_add(engine_, &hooks_.back().handle, UC_HOOK_CODE,
+                  reinterpret_cast<void*>(&replaced_callback), &hooks_.back(), va, va);
+      continue;
+    }
     const bool is_read = word & (1u << 21);
     const bool is_sys = ((word >> 19) & 3) == 1;
     const int kind = is_sys ? UC_ARM64_INS_SYS : is_read ? UC_ARM64_INS_MRS : UC_ARM64_INS_MSR;
@@ -290,6 +350,15 @@ void UnicornCpu::install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& 
     uc_hook_add(engine_, &point.handle, UC_HOOK_INSN, reinterpret_cast<void*>(&sysreg_callback),
                 &point, va, va, kind);
   }
+}
+
+/// Before an instruction that the engine executes wrongly: it is executed here instead.
+void UnicornCpu::replaced_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
+  UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
+  const std::optional<std::uint32_t> word = cpu.word_at(pc);
+  if (!word || !needs_replacement(*word)) return;
+  cpu.settle(pc);
+  cpu.emulate_access(pc, *word);
 }
 
 /// Address-space randomisation gives ever new addresses to the same few instructions. From time to
@@ -358,14 +427,13 @@ SysRegStatus UnicornCpu::access_rules(SysReg reg, bool is_read) const {
     return trapped && el_ != El::el2 ? SysRegStatus::trap_el2 : SysRegStatus::undefined;
   };
   const bool cache_op = reg.op0() == 1 && reg.crn() == 7;
+  const bool zva = cache_op && reg.op1() == 3 && reg.crm() == 4 && reg.op2() == 1;
   if (el_ == El::el0) {
     const std::uint64_t sctlr = e2h() && tge() ? controls_el2_.sctlr : controls_el1_.sctlr;
     const auto el1_unless = [&](unsigned enable, bool el2_trap) {
       return !bit(sctlr, enable) ? SysRegStatus::trap_el1 : to_el2_if(el2_trap);
     };
-    if (cache_op && reg.op1() == 3 && reg.crm() == 4 && reg.op2() == 1) {  // DC ZVA
-      return el1_unless(14, bit(hcr, 28));
-    }
+    if (zva) return el1_unless(14, bit(hcr, 28));
     if (cache_op && reg.op1() == 3) return el1_unless(26, bit(hcr, 23) || bit(hcr, 24));
     if (reg == reg::CTR_EL0) return el1_unless(15, bit(hcr, 17));
     if (reg == reg::DAIF) return SysRegStatus::trap_el1;
@@ -382,6 +450,8 @@ SysRegStatus UnicornCpu::access_rules(SysReg reg, bool is_read) const {
   if (reg == reg::ACTLR_EL1) return to_el2_if(bit(hcr, 21));
   if (reg == reg::CPACR_EL1) return to_el2_if(bit(read_system(reg::CPTR_EL2), 31));
   if (is_implementation_defined(reg)) return to_el2_if(bit(hcr, 20));
+  if (zva) return to_el2_if(bit(hcr, 28));  // HCR_EL2.TDZ
+  if (reg == reg::DC_ZVA) return to_el2_if(bit(hcr, 28));
   if (cache_op) return to_el2_if(bit(hcr, 22) || bit(hcr, 23) || bit(hcr, 24));
   if (reg.op0() == 1 && reg.crn() == 8 && reg.op1() == 0) return to_el2_if(bit(hcr, 25));
   if (reg.op0() == 3 && reg.op1() == 0 && reg.crn() == 2 && reg.crm() <= 3 && reg.crm() >= 1) {
