@@ -97,8 +97,11 @@ struct MpuMapping {
   }
   /// What both stages allow. PAN is not applied.
   constexpr Permissions permissions() const { return stage1.permissions & stage2.permissions; }
-  /// EL1 data accesses fault while PSTATE.PAN is in force (DDI 0487 D8.4: EL0 may read it).
-  constexpr bool pan_protected() const { return stage1.permissions.el0_r; }
+  /// EL1 data accesses fault while PSTATE.PAN is in force: a region lets EL0 read. PAN does not
+  /// apply while stage 1 is off (DDI 0487 D8.4).
+  constexpr bool pan_protected() const {
+    return stage1.match == MpuMatch::region && stage1.permissions.el0_r;
+  }
 };
 
 using MpuResult = std::variant<MpuMapping, Fault>;
