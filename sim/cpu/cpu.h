@@ -94,6 +94,8 @@ class Cpu {
   virtual CpuLines& lines() = 0;
   /// System registers implemented elsewhere. The port must outlive the CPU.
   virtual void add_port(SysRegPort& port) = 0;
+  /// The interrupt that the Performance Monitors raise on overflow.
+  virtual void connect_pmu(Line& irq) = 0;
 
   /// Starts execution at `pc` in `el` with the architecture's reset state and X0 = `x0`.
   virtual void power_on(VirtAddr pc, El el, std::uint64_t x0) = 0;
@@ -113,6 +115,7 @@ class Cpu {
   virtual void set_x(unsigned n, std::uint64_t value) = 0;
   virtual VirtAddr pc() const = 0;
   virtual El el() const = 0;
+  virtual std::uint64_t hcr_el2() const = 0;  ///< 0 without EL2.
   /// Memory as the CPU's current translations show it. False, with nothing transferred beyond the
   /// page before, where an address does not translate or is not RAM.
   virtual bool read_memory(VirtAddr va, void* to, std::size_t bytes) = 0;

@@ -61,6 +61,7 @@ class UnicornCpu final : public Cpu,
   const CpuConfig& config() const override { return config_; }
   CpuLines& lines() override { return lines_; }
   void add_port(SysRegPort& port) override { ports_.push_back(&port); }
+  void connect_pmu(Line& irq) override { pmu_.connect(irq, timeline_, config_.hz); }
   void power_on(VirtAddr pc, El el, std::uint64_t x0) override;
   void power_off() override;
   bool powered() const override { return powered_; }
@@ -72,6 +73,7 @@ class UnicornCpu final : public Cpu,
   void set_x(unsigned n, std::uint64_t value) override;
   VirtAddr pc() const override { return read_reg(UC_ARM64_REG_PC); }
   El el() const override { return el_; }
+  std::uint64_t hcr_el2() const override { return config_.has_el2 ? hcr_ : 0; }
   bool read_memory(VirtAddr va, void* to, std::size_t bytes) override;
   bool write_memory(VirtAddr va, const void* from, std::size_t bytes) override;
   const CpuCounters& counters() const override;

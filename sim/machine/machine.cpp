@@ -19,6 +19,7 @@
 #include "sim/time/timeline.h"
 #include "sim/time/timing_model.h"
 #include "sim/trace/hub.h"
+#include "sim/trap/semihosting.h"
 #include "sim/trap/smccc.h"
 
 namespace trapline {
@@ -39,15 +40,16 @@ constexpr std::uint64_t kAffinityMask = 0xff'00ff'ffffull;
 
 }  // namespace
 
-struct Machine::Board final : PowerController {
+struct Machine::Board final : PowerController, GuestMemory {
   Board(const MachineConfig& config, MachineHooks given);
 
   void build_cpus();
+  CharacterPort& console();
   void build_devices();
   void load();
   RunResult run(const Limits& limits);
   void poll();
-  void idle(Time virtual_limit);
+  void idle(Wakeup& time_limit);
   void finish(ExitReason reason, std::string detail = {}, int code = 0);
   RunResult result();
 
@@ -64,6 +66,15 @@ struct Machine::Board final : PowerController {
   void system_reset(unsigned cpu) override { power_down(cpu, ExitReason::reset); }
   void power_down(unsigned cpu, ExitReason reason);
 
+  // GuestMemory, for semihosting
+  bool read(unsigned cpu, VirtAddr va, void* to, std::uint64_t bytes) override {
+    return cpus->cpu(cpu).read_memory(va, to, bytes);
+  }
+  bool write(unsigned cpu, VirtAddr va, const void* from, std::uint64_t bytes) override {
+    return cpus->cpu(cpu).write_memory(va, from, bytes);
+  }
+  void semihosting_exit(const SemihostingExit& exit);
+
   MachineConfig config;
   MachineHooks hooks;
   BootPlan plan;
@@ -72,6 +83,7 @@ struct Machine::Board final : PowerController {
   EventHub events;
   Bus bus;
   std::unique_ptr<TimingModel> timing;
+  std::unique_ptr<Semihosting> semihosting;
   std::unique_ptr<Firmware> firmware;
   std::unique_ptr<CpuComplex> cpus;
   std::unique_ptr<InterruptController> gic;
@@ -103,11 +115,21 @@ Machine::Board::Board(const MachineConfig& given_config, MachineHooks given)
   load();
 }
 
+CharacterPort& Machine::Board::console() {
+  return !hooks.uarts.empty() && hooks.uarts[0] ? *hooks.uarts[0] : dropped;
+}
+
 void Machine::Board::build_cpus() {
   FirmwareConfig options;
   options.conduit = plan.psci == PsciConduit::smc ? Conduit::smc : Conduit::hvc;
   options.has_el2 = has_el2;
-  firmware = std::make_unique<Firmware>(options, *this, nullptr, &events);
+  if (config.semihosting) {
+    semihosting = std::make_unique<Semihosting>(
+        SemihostingConfig{},
+        SemihostingPorts{*this, timeline, console(), nullptr,
+                         [this](const SemihostingExit& exit) { semihosting_exit(exit); }});
+  }
+  firmware = std::make_unique<Firmware>(options, *this, semihosting.get(), &events);
   std::vector<CpuConfig> configs;
   for (unsigned i = 0; i < config.cpus; ++i) {
     configs.push_back({.model = config.cpu,
@@ -115,7 +137,8 @@ void Machine::Board::build_cpus() {
                        .mpidr = mpidr_of(i),
                        .has_el2 = has_el2,
                        .gic = config.gic,
-                       .hz = config.cpu_hz});
+                       .hz = config.cpu_hz,
+                       .skip_delay_loops = config.skip_delay_loops});
   }
   cpus = make_cpu_complex({.bus = bus,
                            .timeline = timeline,
@@ -140,13 +163,13 @@ void Machine::Board::build_devices() {
     timers.emplace_back(timeline, *counter, wires, i, &events,
                         GenericTimerConfig{.vhe = config.cpu == "max"});
     cpus->cpu(i).add_port(timers.back());
+    cpus->cpu(i).connect_pmu(gic->ppi(i, kVirtPpis.pmu));
     if (SysRegPort* port = gic->cpu_interface(i)) cpus->cpu(i).add_port(*port);
   }
 
   const auto spi_of = [](const VirtRegion& region) { return 32u + static_cast<unsigned>(region.spi); };
   const VirtRegion& uart = virt_region(VirtPart::uart0);
-  CharacterPort* port = !hooks.uarts.empty() && hooks.uarts[0] ? hooks.uarts[0] : &dropped;
-  uarts.emplace_back("uart0", gic->spi(spi_of(uart)), *port, timeline, &events, 0u,
+  uarts.emplace_back("uart0", gic->spi(spi_of(uart)), console(), timeline, &events, 0u,
                      kVirtUartClockHz);
   bus.map(uarts.back(), uart.base, uart.size);
   const VirtRegion& clock = virt_region(VirtPart::rtc);
@@ -157,7 +180,7 @@ void Machine::Board::build_devices() {
   bus.reset_devices();
 
   scheduler.emplace(*cpus, timeline, config.quantum, [this](unsigned cpu, Time after) {
-    return timers[cpu].next_event_stream(after);
+    return timers[cpu].next_event_stream(after, cpus->cpu(cpu).hcr_el2());
   });
 }
 
@@ -189,8 +212,15 @@ void Machine::Board::poll() {
 }
 
 /// Every CPU waits: moves on to the next thing that can happen.
-void Machine::Board::idle(Time virtual_limit) {
+void Machine::Board::idle(Wakeup& time_limit) {
+  const Time virtual_limit = time_limit.due();
   Time next = scheduler->next_event();
+  if (next == virtual_limit) {
+    // The limit is no reason for a CPU to wake up: a machine that has no other is stuck now.
+    time_limit.cancel();
+    next = scheduler->next_event();
+    time_limit.at(virtual_limit);
+  }
   if (hooks.interactive) {
     if (hooks.host_poll) hooks.host_poll();
     next = std::min(next, timeline.now() + kInteractiveStep);
@@ -220,7 +250,7 @@ RunResult Machine::Board::run(const Limits& limits) {
         }
         break;
       case Scheduler::Outcome::idle:
-        idle(limits.virtual_time);
+        idle(time_limit);
         break;
       case Scheduler::Outcome::all_off:
         finish(ExitReason::stuck, "every CPU is switched off\n");
@@ -260,7 +290,8 @@ RunResult Machine::Board::result() {
     CpuStats stats{.instructions = counted.instructions,
                    .cycles = counted.cycles,
                    .mmio = counted.mmio,
-                   .tlb_fills = counted.tlb_fills,
+                   // Not the engine's own fills: it sizes its TLB by the host's clock.
+                   .tlb_fills = counted.translation_walks,
                    .exceptions = {}};
     for (unsigned el = 0; el < 4; ++el) {
       for (unsigned ec = 0; ec < 64; ++ec) {
@@ -286,6 +317,11 @@ void Machine::Board::cpu_on(unsigned cpu, PhysAddr entry, El el, std::uint64_t c
 void Machine::Board::power_down(unsigned cpu, ExitReason reason) {
   cpus->cpu(cpu).power_off();
   finish(reason);
+}
+
+void Machine::Board::semihosting_exit(const SemihostingExit& exit) {
+  cpus->cpu(exit.cpu).power_off();
+  finish(ExitReason::guest_exit, {}, exit.code);
 }
 
 Machine::Machine(const MachineConfig& config, MachineHooks hooks)

@@ -55,6 +55,7 @@ struct MachineConfig {
 
   std::uint64_t cpu_hz = 1'000'000'000;    ///< Nominal core clock: cycles to virtual time.
   std::uint64_t quantum = 1000;            ///< Instructions a CPU runs before the next one's turn.
+  bool semihosting = false;                ///< Answer HLT #0xF000; files stay out of reach.
   bool skip_delay_loops = false;           ///< Advance time through counter-polling loops.
 };
 

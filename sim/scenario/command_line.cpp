@@ -115,6 +115,8 @@ constexpr std::array kOptions{
                 s.machine.cpu_hz = parse_count(v);
                 if (s.machine.cpu_hz == 0) throw std::invalid_argument("it must be at least 1");
               }},
+    OptionRow{"--semihosting", "", kMachine, "Answer HLT #0xF000: console and exit, no files",
+              [](Scenario& s, Text, unsigned) { s.machine.semihosting = true; }},
     OptionRow{"--skip-delay-loops", "", kMachine,
               "Let time pass quickly in loops that poll the counter (the guest can tell)",
               [](Scenario& s, Text, unsigned) { s.machine.skip_delay_loops = true; }},

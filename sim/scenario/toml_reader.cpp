@@ -11,6 +11,7 @@
 
 #include "sim/scenario/domain_options.h"
 #include "sim/scenario/toml_table.h"
+#include "sim/scenario/uart_script.h"
 
 namespace trapline {
 namespace {
@@ -29,6 +30,7 @@ void read_machine(TomlTable table, MachineConfig& machine) {
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
   if (auto v = table.integer("quantum", 1, kMax)) machine.quantum = static_cast<std::uint64_t>(*v);
   if (auto v = table.integer("cpu-hz", 1, kMax)) machine.cpu_hz = static_cast<std::uint64_t>(*v);
+  if (auto v = table.flag("semihosting")) machine.semihosting = *v;
   if (auto v = table.flag("skip-delay-loops")) machine.skip_delay_loops = *v;
   table.finish();
 }
@@ -99,7 +101,7 @@ void set_patterns(TomlTable& table, std::string_view text_key, std::string_view 
   }
   for (const std::string& expression : expressions) {
     try {
-      std::regex check(expression);
+      const PatternMatcher check(expression, true);
     } catch (const std::regex_error& error) {
       table.fail(regex_key,
                  fmt::format("'{}' is not a regular expression: {}", expression, error.what()));
