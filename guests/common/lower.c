@@ -94,11 +94,12 @@ void run(const void *code, u64 pstate) {
   run_at(el < 2 ? HIGH | (u64)code : (u64)code, pstate);
 }
 
-static void show_elr(void) {
-  if (seen.elr - base < 0x1000) {
-    print(" ELR+%d", (int)(seen.elr - base));
+/// Addresses of the code that ran are shown relative to it: they must not depend on the compiler.
+static void show_address(const char *name, u64 address) {
+  if (address - base < 0x1000) {
+    print(" %s+%d", name, (int)(address - base));
   } else {
-    print(" ELR %x", seen.elr);
+    print(" %s %x", name, address);
   }
 }
 
@@ -115,11 +116,13 @@ void show_seen(const char *name) {
   if (seen.vector % 4 == 0 || seen.vector % 4 == 3) {
     print(" EC %2x IL %d ISS %7x", ec, (int)FIELD(seen.esr, 25, 25), FIELD(seen.esr, 24, 0));
   }
-  show_elr();
+  show_address("ELR", seen.elr);
   print(" SPSR %x", seen.spsr);
   if (seen.vector % 4) return;
   const int is_abort = (ec & ~5ul) == 0x20;
-  if ((is_abort && !FIELD(seen.esr, 10, 10)) || ec == 0x22) print(" FAR %x", seen.far);
+  if ((is_abort && !FIELD(seen.esr, 10, 10)) || ec == 0x22) {
+    show_address("FAR", seen.far);
+  }
   // HPFAR_EL2 is defined for stage 2 translation, access flag and address size faults, and for
   // faults of a stage 1 walk (DDI 0487 D13.2.61).
   const int from_lower = ec == 0x20 || ec == 0x24;

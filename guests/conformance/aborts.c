@@ -4,7 +4,7 @@
 #include "../common/tables.h"
 
 // Intermediate physical addresses without memory; stage 1 maps them, stage 2 does not.
-enum { kHole = 0x80001230u, kScratch = 0x40600000 };
+enum { kHole = 0x80001230u, kScratch = 0x40500000 };
 
 // One form at one address. X0 must keep its value: no write-back happens on an abort.
 static void form(const char *text, const void *code, u64 pstate, u64 address) {
