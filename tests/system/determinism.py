@@ -36,7 +36,7 @@ class BusyHost:
 
 
 class Observers(SystemTest):
-    """Three runs side by side on a busy host: a plain one, and two watched in every way there is."""
+    """Two runs side by side on a busy host, a plain one and one watched in every way there is."""
 
     def check(self, scenario, *options):
         with BusyHost():
@@ -71,7 +71,7 @@ class Backends(SystemTest):
 
 
 class TenTimes(SystemTest):
-    """The first run, and nine more, two at a time."""
+    """The first run, and nine more, three at a time."""
 
     def check(self, scenario):
         first = run(scenario)

@@ -28,8 +28,9 @@ class Run:
 
     def interrupt_counts(self, name):
         """The counts of every row of /proc/interrupts whose last word is `name`, by row and CPU.
-        A domain without the console has its rows behind Xen's label, the one with it has none."""
-        row = re.compile(r"(?:^|\) DOM\d+: )\s*\w+:((?:\s+\d+)+)\s+\S.*\s" + re.escape(name) + "$")
+        Xen labels the lines of all domains but dom0."""
+        row = re.compile(r"^(?:\(XEN\) )?\s*\w+:((?:\s+\d+)+)\s+\S.*\s" + re.escape(name) +
+                         "$")
         return [[int(count) for count in match.group(1).split()]
                 for match in map(row.search, self.lines) if match]
 
