@@ -65,17 +65,14 @@ Permissions el2_permissions(const MpuRegion& region, std::uint64_t sctlr) {
   return p;
 }
 
-// XN[1:0] as FEAT_XNX has it (DDI 0487 D8.4.6): 0b01 for EL1 alone, 0b10 for both, 0b11 for EL0
-// alone. Without FEAT_XNX only XN[1] counts.
-Permissions stage2_permissions(const MpuRegion& region, bool xnx) {
+// Stage 2 of EL1&0: AP[0] admits EL1 and EL0 alike. One region serves EL2 and its guests, so each
+// has its own execute-never bit: XN[1] is stage 1 of EL2, XN[0] is stage 2.
+Permissions stage2_permissions(const MpuRegion& region) {
   if (!region.lower_el()) return {};
-  const bool both = bit(region.xn(), 1);
-  const bool one = xnx && bit(region.xn(), 0);
   Permissions p;
   p.el0_r = p.el1_r = true;
   p.el0_w = p.el1_w = !region.read_only();
-  p.el1_x = both == one;
-  p.el0_x = !both;
+  p.el0_x = p.el1_x = !bit(region.xn(), 0);
   return p;
 }
 
@@ -316,7 +313,7 @@ MpuAnswer stage2_at(std::uint64_t ipa, const MpuControls& controls, const MpuReg
   const MpuSegment segment = bank.regions.find(ipa);
   MpuAnswer answer = region_answer(bank, segment, ipa, controls);
   if (answer.match != MpuMatch::region) return answer;
-  answer.permissions = stage2_permissions(bank.regions[segment.region], controls.xnx);
+  answer.permissions = stage2_permissions(bank.regions[segment.region]);
   answer.attributes = effective(answer.attributes);
   return answer;
 }

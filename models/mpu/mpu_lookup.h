@@ -40,7 +40,6 @@ struct MpuControls {
   std::uint64_t hcr_el2 = 0;                     ///< VM, PTW, DC, TGE; 0 where EL2 is absent.
   std::uint64_t vstcr_el2 = 0;                   ///< SC: compare the NS of both stages.
   std::uint8_t pa_bits = 40;                     ///< ID_AA64MMFR0_EL1.PARange as bits; at most 48.
-  bool xnx = true;                               ///< FEAT_XNX: stage 2 has XN[1:0].
   std::span<const MpuDefaultRange> default_map;  ///< Must not be empty.
 };
 

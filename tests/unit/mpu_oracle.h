@@ -29,7 +29,6 @@ struct State {
   Regions el1, el2;
   Word sctlr_el1 = 0, mair_el1 = 0, sctlr_el2 = 0, mair_el2 = 0, hcr = 0, vstcr = 0;
   unsigned pa_bits = 40;
-  bool xnx = true;
   std::vector<MapPiece> map;
 };
 
@@ -164,17 +163,9 @@ inline Stage stage2(const State& state, const Access& access) {
   if (!hit) return fault(FaultKind::translation);
   if (access.address >> state.pa_bits) return fault(FaultKind::address_size);
   const unsigned ap = hit->prbar / 4 % 4;
-  const unsigned xn = hit->prbar % 4;
   bool allowed = ap == 1 || (ap == 3 && access.kind != AccessKind::write);
-  if (access.kind == AccessKind::fetch) {
-    if (!state.xnx) {
-      allowed = allowed && xn < 2;
-    } else if (access.privileged) {
-      allowed = allowed && (xn == 0 || xn == 3);
-    } else {
-      allowed = allowed && (xn == 0 || xn == 1);
-    }
-  }
+  const bool xn = hit->prbar % 2;  // XN[0] for stage 2, XN[1] for EL2 itself.
+  if (access.kind == AccessKind::fetch && xn) allowed = false;
   if (!allowed) return fault(FaultKind::permission);
   Stage stage;
   stage.attr = state.mair_el2 >> (hit->prlar / 2 % 8 * 8) & 0xff;

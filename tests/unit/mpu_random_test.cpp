@@ -95,7 +95,6 @@ void randomize_controls(Dice& dice, State& state) {
   state.vstcr = dice.percent(20) ? 1 << 20 : 0;
   constexpr std::array<unsigned, 4> kPaBits = {32, 36, 40, 48};
   state.pa_bits = kPaBits[dice.below(4)];
-  state.xnx = dice.percent(80);
 }
 
 State random_state(Dice& dice) {
@@ -145,7 +144,6 @@ MpuControls model_controls(const State& state, std::span<const MpuDefaultRange> 
   controls.hcr_el2 = state.hcr;
   controls.vstcr_el2 = state.vstcr;
   controls.pa_bits = static_cast<std::uint8_t>(state.pa_bits);
-  controls.xnx = state.xnx;
   controls.default_map = map;
   return controls;
 }
@@ -207,7 +205,7 @@ std::string describe(const State& state, const Access& access) {
       << int(access.kind) << " privileged " << access.privileged << " pan " << access.pan
       << " stage1_only " << access.stage1_only << "\nsctlr_el1 " << state.sctlr_el1 << " sctlr_el2 "
       << state.sctlr_el2 << " hcr " << state.hcr << " vstcr " << state.vstcr << " pa_bits "
-      << std::dec << state.pa_bits << " xnx " << state.xnx << std::hex;
+      << std::dec << state.pa_bits << std::hex;
   for (const auto* regions : {&state.el1, &state.el2}) {
     out << (regions == &state.el1 ? "\nEL1 regions that match:" : "\nEL2 regions that match:");
     for (const auto& region : *regions) {

@@ -503,12 +503,11 @@ TEST_F(MpuTest, Stage2PermissionsAndXn) {
   EXPECT_EQ(both(kRwAll), "rwx rwx");
   EXPECT_EQ(both(kRoHigh), "--- ---");
   EXPECT_EQ(both(kRoAll), "r-x r-x");
-  EXPECT_EQ(both(kRwAll | 1), "rw- rwx");
-  EXPECT_EQ(both(kRwAll | 2), "rw- rw-");
-  EXPECT_EQ(both(kRwAll | 3), "rwx rw-");
-  controls.xnx = false;
-  EXPECT_EQ(both(kRwAll | 1), "rwx rwx");
-  EXPECT_EQ(both(kRwAll | 3), "rw- rw-");
+  EXPECT_EQ(both(kRwAll | kXn0), "rw- rw-");
+  EXPECT_EQ(both(kRoAll | kXn0), "r-- r--");
+  EXPECT_EQ(el2(0), "r-x") << "XN[0] is for guests";
+  EXPECT_EQ(both(kRwAll | kXn), "rwx rwx") << "XN[1] is for EL2";
+  EXPECT_EQ(el2(0), "rw-");
 }
 
 TEST_F(MpuTest, Stage1IsCheckedFirst) {
