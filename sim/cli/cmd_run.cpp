@@ -15,6 +15,7 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
 #include "sim/cli/terminal.h"
+#include "sim/machine/boot.h"
 #include "sim/machine/machine.h"
 #include "sim/report/outcome.h"
 #include "sim/report/stats.h"
@@ -59,6 +60,15 @@ Limits limits_of(const Scenario& scenario, bool interactive) {
   return {forced.instructions != none.instructions ? forced.instructions : file.instructions,
           forced.virtual_time != none.virtual_time ? forced.virtual_time : file.virtual_time,
           forced.host_seconds != none.host_seconds ? forced.host_seconds : file.host_seconds};
+}
+
+void check_uarts(const Scenario& scenario) {
+  const unsigned there_are = virt_options(scenario.machine).uarts;
+  if (scenario.uarts.size() > there_are) {
+    throw ScenarioError(fmt::format("there is no UART {}: the machine '{}' has {}",
+                                    scenario.uarts.size() - 1, scenario.machine.machine,
+                                    there_are));
+  }
 }
 
 // A machine with the host around it.
@@ -280,6 +290,7 @@ int RunSession::finish(const RunResult& result, double seconds) {
 int run_command(const RunArguments& arguments, const Environment& environment) {
   const Scenario scenario = make_scenario(arguments, environment);
   check_has_image(scenario);
+  check_uarts(scenario);
   set_up_log(scenario.log_level);
   return RunSession(scenario).run();
 }
