@@ -42,8 +42,8 @@ bool intercepts_write(SysReg reg) {
   const bool el1_or_el2 = op1 == 0 || op1 == 4 || op1 == 5;
   switch (crn) {
     case 1:
-      return el1_or_el2 && ((crm == 0 && op2 == 0) ||
-                            (crm == 1 && op1 == 4 && op2 <= 1));  // SCTLR, HCR_EL2, MDCR_EL2
+      if (crm == 0) return el1_or_el2 && (op2 == 0 || (op1 == 0 && op2 == 2));  // SCTLR, CPACR_EL1
+      return op1 == 4 && crm == 1 && op2 <= 2;  // HCR_EL2, MDCR_EL2, CPTR_EL2
     case 2:
       return el1_or_el2 && crm <= 1;  // TTBR, TCR, VTTBR, VTCR
     case 4:
@@ -98,6 +98,13 @@ bool needs_interception(std::uint32_t word, bool vhe) {
   return is_read ? intercepts_read(reg) : intercepts_write(reg);
 }
 
+bool uses_fp(std::uint32_t word) {
+  const unsigned op0 = (word >> 25) & 0xf;
+  if ((op0 & 7) == 7) return true;                                     // Data processing
+  if ((op0 & 5) == 4) return ((word >> 26) & 1) != 0;                  // Loads and stores
+  return (word & 0xffdfffc0) == 0xd51b4400;                            // FPCR, FPSR
+}
+
 bool is_exception_return(std::uint32_t word) {
   return word == 0xd69f03e0 || (word & 0xfffffbff) == 0xd69f0bff;
 }
@@ -131,6 +138,7 @@ CodePages::Slot* CodePages::slot(PhysAddr pa) {
 const CodePage& CodePages::code(PhysAddr pa, Slot& slot) {
   if (slot.code) return *slot.code;
   slot.code = std::make_unique<CodePage>();
+  slot.scans = ++scans_;
   CodePage& page = *slot.code;
   std::array<std::uint32_t, CodePage::kWords> words;
   std::memcpy(words.data(), bus_.ram_at(pa)->host(pa & ~0xfffull), sizeof words);
@@ -139,6 +147,7 @@ const CodePage& CodePages::code(PhysAddr pa, Slot& slot) {
     page.cost[i] = total;
     total += std::min(timing_.cycles(words[i]), 63u);
     if (is_marked(words[i])) total += CodePage::kMark;
+    page.fp[i] = uses_fp(words[i]);
     if (needs_interception(words[i], vhe_)) page.intercepts.push_back(static_cast<std::uint16_t>(i));
   }
   page.cost[CodePage::kWords] = total;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,6 +24,7 @@ struct CodePage {
   /// cycles stay below kMark because no instruction costs more than 63 cycles.
   std::array<std::uint32_t, kWords + 1> cost{};
   std::vector<std::uint16_t> intercepts;  ///< Word indices of system instructions to be hooked.
+  std::bitset<kWords> fp;                 ///< Words that CPACR_EL1 and CPTR_EL2 can trap.
 };
 
 /// Page states of all RAM, shared by the CPUs of a machine. A page may be writable in some engine
@@ -37,6 +39,7 @@ class CodePages {
   /// Where a page of RAM stands. Valid as long as the bus.
   struct Slot {
     std::unique_ptr<CodePage> code;
+    std::uint64_t scans = 0;  ///< Numbers each scan of any page; 0 before the first.
     bool executable = false;  ///< May be in an engine's TLB as executable, or translated.
     bool writable = false;    ///< May be in an engine's TLB as writable.
     bool read_only = false;   ///< ROM.
@@ -53,6 +56,7 @@ class CodePages {
   Bus& bus_;
   const TimingModel& timing_;
   bool vhe_;
+  std::uint64_t scans_ = 0;
   struct RamSlots {
     PhysAddr base;
     std::uint64_t size;
@@ -69,6 +73,8 @@ bool needs_replacement(std::uint32_t word);
 /// The EL2 register that an EL1 register's encoding reaches at EL2 while HCR_EL2.E2H is 1 (DDI 0487
 /// D8.1.4); timers aside, which know it themselves.
 std::optional<SysReg> host_register(SysReg reg);
+/// True for floating-point and Advanced SIMD instructions, and accesses to FPCR and FPSR.
+bool uses_fp(std::uint32_t word);
 /// True for ERET, ERETAA and ERETAB.
 bool is_exception_return(std::uint32_t word);
 /// True for ERET*, WFE and YIELD.

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -107,7 +108,7 @@ class UnicornCpu final : public Cpu,
     const std::uint32_t* words = nullptr;
   };
   struct Pending {
-    enum class Kind : std::uint8_t { none, fault, device, code_write, locate, illegal_state };
+    enum class Kind : std::uint8_t { none, fault, device, code_write, locate, illegal_state, fp_hooks };
     Kind kind = Kind::none;
     AccessKind access = AccessKind::read;
     VirtAddr va = 0;
@@ -178,6 +179,11 @@ class UnicornCpu final : public Cpu,
   bool firmware_call(Conduit conduit, std::uint16_t immediate);
   void undefined(VirtAddr pc, std::uint32_t word);
   bool take_illegal_state(VirtAddr pc);
+  bool fp_off() const { return fp_off_[static_cast<unsigned>(el_)]; }
+  void update_fp_traps();
+  bool stop_for_fp(VirtAddr pc, std::uint32_t size);
+  void install_fp_hooks(VirtAddr pc);
+  static void fp_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* hook);
   std::optional<El> wfi_trap_target() const;
   bool pauth_trap(std::uint32_t word, VirtAddr pc);
   bool semihosting(VirtAddr pc, std::uint32_t word);
@@ -291,6 +297,9 @@ class UnicornCpu final : public Cpu,
   std::uint64_t cptr_ = 0;     ///< CPTR_EL2 as software wrote it, where E2H gives it another layout.
   /// SPSR_EL1 and SPSR_EL2 where software wrote an AArch32 state, which the engine must not enter.
   std::optional<std::uint64_t> aarch32_spsr_[2];
+  std::array<bool, 3> fp_off_{};  ///< FP and SIMD instructions trap, by Exception level.
+  /// Pages whose FP words have hooks, and of which scan.
+  std::unordered_map<VirtAddr, std::uint64_t> fp_hooked_;
   std::uint64_t mdcr_ = 0;     ///< MDCR_EL2, read with the controls.
   bool context_stale_ = true;  ///< The controls must be read again.
   bool tags_stale_ = true;     ///< ASID or VMID changed.

@@ -27,12 +27,6 @@ using esr::immediate_of;
 
 int sp_id(El el) { return UC_ARM64_REG_SP_EL0 + static_cast<int>(el); }
 
-bool is_fp_or_simd(std::uint32_t word) {
-  const unsigned op0 = (word >> 25) & 0xf;
-  if ((op0 & 7) == 7) return true;                              // Data processing
-  return (op0 & 5) == 4 && ((word >> 26) & 1) != 0;             // Loads and stores
-}
-
 /// PAC*, AUT*, XPAC*, and branches and loads with authentication.
 bool is_pointer_authentication(std::uint32_t word) {
   return (word & 0xfffff9ff) == 0xd503211f || (word & 0xfffffd1f) == 0xd503211f ||
@@ -201,10 +195,7 @@ std::optional<El> UnicornCpu::wfi_trap_target() const {
 
 /// CPACR_EL1.FPEN and CPTR_EL2 (DDI 0487 D1.3.6 "Traps to floating-point").
 bool UnicornCpu::fp_trap(std::uint32_t word, VirtAddr pc) {
-  if (!is_fp_or_simd(word)) {
-    const auto system = sysreg_from_instruction(word);
-    if (!system || (system->reg != reg::FPCR && system->reg != reg::FPSR)) return false;
-  }
+  if (!uses_fp(word)) return false;
   const bool host = e2h() && tge();
   if (el_ != El::el2 && !host) {
     const auto fpen = bits(read_system(reg::CPACR_EL1), 21, 20);
@@ -265,6 +256,7 @@ void UnicornCpu::take(const ExceptionSpec& spec) {
   el_ = spec.target;
   forget_block();
   refresh_context();
+  attention_ = 0;  // What traps at the new Exception level may differ.
   const VirtAddr vector =
       (read_reg(UC_ARM64_REG_VBAR_EL0 + target) & ~0x7ffull) + offset;
   write_reg(UC_ARM64_REG_PC, vector);

@@ -55,6 +55,7 @@ void UnicornCpu::refresh_context() {
       mdcr_ = read_system(reg::MDCR_EL2);
     }
     controls_el1_.features = controls_el2_.features = model_.translation;
+    update_fp_traps();
   }
   const Regime regime = el_ == El::el2                       ? (e2h() ? Regime::el2_0 : Regime::el2)
                         : el_ == El::el0 && e2h() && tge()   ? Regime::el2_0
@@ -232,6 +233,7 @@ void UnicornCpu::resolve(const Pending& pending) {
     take_illegal_state(at);
     return;
   }
+  if (pending.kind == Pending::Kind::fp_hooks) return install_fp_hooks(at);
   if (pending.access == AccessKind::fetch) {
     // Blocks are left only at their end to fetch elsewhere, so the last one ran whole.
     return fetch_fault(pending.fault, at, pending.kind == Pending::Kind::device);
@@ -268,6 +270,7 @@ void UnicornCpu::resolve(const Pending& pending) {
       unprivileged_retry_pc_ = at;
       return;
     case Pending::Kind::illegal_state:
+    case Pending::Kind::fp_hooks:
     case Pending::Kind::none:
       return;
   }

@@ -47,7 +47,7 @@ void UnicornCpu::on_block(VirtAddr pc, std::uint32_t size) {
 
 /// Everything that most blocks do not need. False: the block must not be counted, because PC was
 /// moved or the engine was told to stop.
-bool UnicornCpu::block_slow(VirtAddr pc, std::uint32_t) {
+bool UnicornCpu::block_slow(VirtAddr pc, std::uint32_t size) {
   if (cycles_ >= attention_) {
     const VirtAddr end = block_pc_ + block_size_;
     const std::optional<std::uint32_t> last = end != kNowhere ? word_at(end - 4) : std::nullopt;
@@ -62,7 +62,7 @@ bool UnicornCpu::block_slow(VirtAddr pc, std::uint32_t) {
     take_synchronous(el_ == El::el0 ? undefined_target() : el_, esr::pc_alignment(), pc, pc);
     return false;
   }
-  return map_code(pc) != nullptr;
+  return map_code(pc) != nullptr && !(fp_off() && stop_for_fp(pc, size));
 }
 
 /// The block before `pc` ended with an ERET, WFE or YIELD. True if PC moved or the CPU pauses.
@@ -187,7 +187,7 @@ void UnicornCpu::set_attention() {
   };
   in_instructions(slice_end_);
   in_instructions(next_checkpoint_);
-  if (interrupt_check_ || stop_requested_) next = 0;
+  if (interrupt_check_ || stop_requested_ || fp_off()) next = 0;
   attention_ = next;
 }
 

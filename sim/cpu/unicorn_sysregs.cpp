@@ -229,6 +229,7 @@ void UnicornCpu::write_hcr(std::uint64_t value) {
   if ((before ^ hcr_) & (pstate::kHcrE2h | pstate::kHcrTge)) flush_engine_tlb();
   controls_el1_.hcr_el2 = controls_el2_.hcr_el2 = hcr_;
   tags_stale_ = true;
+  if ((before ^ hcr_) & (pstate::kHcrE2h | pstate::kHcrTge)) context_stale_ = true;
   interrupt_check_ = true;
   attention_ = 0;
 }
@@ -370,6 +371,7 @@ void UnicornCpu::collect_hooks() {
   clear_code_map();
   hooks_.clear();
   hooked_.clear();
+  fp_hooked_.clear();
 }
 
 /// The engine does not know the register or refused the access: a model may know better.
