@@ -277,11 +277,11 @@ int RunSession::finish(const RunResult& result, double seconds) {
     stats_file_->close();
     if (stats_file_->error() && !output_error_) output_error_ = stats_file_->error();
   }
-  if (!scenario_.quiet) say(status_line(result, host));
   if (output_error_) {
     say("trapline: " + *output_error_);
-    return kExitUsage;
+    outcome.exit_code = kExitUsage;
   }
+  if (!scenario_.quiet) say(status_line(result, host));
   return outcome.exit_code;
 }
 
