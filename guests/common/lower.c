@@ -79,8 +79,16 @@ void run_at(u64 address, u64 pstate) {
   run_lower(&cpu);
   const u64 ec = FIELD(cpu.esr, 31, 26), call = FIELD(cpu.esr, 15, 0) - EL1_VECTOR_CALL;
   if (cpu.vector == 8 && ec == 0x16 && call < 16) {
-    seen = (struct seen){1, (unsigned)call, MRS(esr_el1), MRS(far_el1), 0, MRS(elr_el1),
-                         MRS(spsr_el1), 0};
+    // With HCR_EL2.E2H the names of EL1 mean EL2's registers here.
+    const int host = (MRS(hcr_el2) >> 34 & 1) != 0;
+    seen = (struct seen){1,
+                         (unsigned)call,
+                         host ? MRS(S3_5_C5_C2_0) : MRS(esr_el1),
+                         host ? MRS(S3_5_C6_C0_0) : MRS(far_el1),
+                         0,
+                         host ? MRS(S3_5_C4_C0_1) : MRS(elr_el1),
+                         host ? MRS(S3_5_C4_C0_0) : MRS(spsr_el1),
+                         0};
   } else {
     seen = (struct seen){2, (unsigned)cpu.vector, cpu.esr, cpu.far, cpu.hpfar, cpu.elr, cpu.spsr,
                          0};

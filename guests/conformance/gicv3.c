@@ -95,11 +95,11 @@ static void status(const char *name, unsigned intid) {
 }
 
 static void identification(void) {
-  print("identification\n");
+  print("identification, LPI support aside\n");
   print("GICD_CTLR %x GICD_TYPER %x GICD_PIDR2 %x\n", (u64)read32(kGicd + kCtlr),
-        (u64)read32(kGicd + kTyper), (u64)read32(kGicd + kPidr2));
+        (u64)read32(kGicd + kTyper) & ~BIT(17), (u64)read32(kGicd + kPidr2));
   print("GICR_TYPER %x %x GICR_PIDR2 %x GICR_WAKER %x\n", (u64)read32(kGicr + 12),
-        (u64)read32(kGicr + 8), (u64)read32(kGicr + kPidr2), (u64)read32(kGicr + 0x14));
+        (u64)read32(kGicr + 8) & ~1ul, (u64)read32(kGicr + kPidr2), (u64)read32(kGicr + 0x14));
   print("ICC_CTLR %x ICC_SRE_EL1 %x ICC_SRE_EL2 %x ICH_VTR %x\n", MRS(ICC_CTLR), MRS(ICC_SRE1),
         MRS(ICC_SRE2), MRS(ICH_VTR));
 }

@@ -18,6 +18,12 @@ attack:
         b.eq    1b
         cmp     x0, #0x12
         b.eq    1b
+        cmp     x0, #0xe                        // SYSTEM_SUSPEND waits, as CPU_SUSPEND does
+        b.eq    1b
+        cmp     x0, #1
+        b.eq    1b
+        cmp     x0, #0xc
+        b.eq    1b
         cmp     x0, #0x2                        // CPU_OFF now and then
         b.ne    2f
         tst     x19, #0x3f000000000000
@@ -47,6 +53,9 @@ attack:
         ldr     w0, =0xc4000003
         mov     x1, #-1
         mov     x2, #3
+        smc     #0
+        ldr     w0, =0xc4000001
+        mov     x1, #-1
         smc     #0
         b       the_end
         .ltorg

@@ -30,7 +30,8 @@ bool intercepts_read(SysReg reg) {
     case 12:
       return op1 == 0 && crm == 1 && op2 == 0;  // ISR_EL1
     case 14:
-      return true;  // Timers and PMU event counters
+      // Timers and PMU event counters. CNTKCTL_EL12 is unknown to the engine.
+      return op1 != 5 || crm != 1;
     default:
       return false;
   }
@@ -55,7 +56,7 @@ bool intercepts_write(SysReg reg) {
     case 13:
       return el1_or_el2 && crm == 0 && op2 == 1;  // CONTEXTIDR
     case 14:
-      return true;
+      return op1 != 5 || crm != 1;
     default:
       return false;
   }

@@ -119,10 +119,11 @@ Scheduler::Outcome Scheduler::turn(unsigned index, std::uint64_t quantum,
 
 /// What a CPU stored may be what another waits for with WFE. Stores are not watched; instead the
 /// waiting CPUs look again, which the architecture allows at any time (DDI 0487 D1.6.1): at once
-/// after a CPU that did some work, after a growing delay if all that ran were such looks.
+/// after a CPU that did some work or switched itself off (its SEV is the last that anyone hears),
+/// after a growing delay if all that ran were such looks.
 void Scheduler::note_stores(unsigned index, std::uint64_t executed) {
   if (executed == 0) return;
-  if (executed > kLook) {
+  if (executed > kLook || !cpus_.cpu(index).powered()) {
     for (unsigned other = 0; other < cpus_.count(); ++other) {
       if (other != index && states_[other] == State::wait_for_event) {
         cpus_.cpu(other).signal_event();
