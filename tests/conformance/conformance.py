@@ -45,9 +45,10 @@ def trapline_command(args):
 
 
 def qemu_command(args):
-    board = f"virt,virtualization=on,its=off,gic-version={args.gic}"
-    return [args.qemu, "-M", board, "-cpu", args.cpu, "-smp", args.smp, "-m", "256", "-net", "none", "-display", "none", "-monitor", "none",
-            "-serial", "stdio", "-kernel", str(args.guest)]
+    board = f"virt,virtualization=on,gic-version={args.gic}"
+    return [args.qemu, "-M", board, "-cpu", args.cpu, "-smp", args.smp, "-m", "256",
+            "-net", "none", "-display", "none", "-monitor", "none", "-serial", "stdio",
+            "-kernel", str(args.guest)]
 
 
 def applies(difference, args):
