@@ -251,6 +251,30 @@ TEST_F(CpuExceptions, CptrTrapsCpacr) {
   EXPECT_EQ(esr(), esr::sysreg_trap(mrs(4, reg::CPACR_EL1)));
 }
 
+TEST_F(CpuExceptions, FloatingPointTrapsGoWhereTheControlsSay) {
+  make();
+  const auto taken_to = [&](std::uint64_t cpacr, std::uint64_t cptr, Word word, bool user) {
+    const Code controls = Code().set(reg::CPACR_EL1, cpacr << 20).set(reg::CPTR_EL2, cptr).add({kIsb});
+    run_guest({kNop, word}, kHcrRw, Code(controls).set(reg::SCTLR_EL1, 0x30d10800),
+              user ? kEl0Masked : kEl1hMasked);
+    if (cpu().pc() - kGuest < 16) return -1;
+    EXPECT_EQ(esr(), esr::fp_access_trap());
+    EXPECT_EQ(elr(), kGuest + 4);
+    return static_cast<int>(cpu().el());
+  };
+  const Word fp = fmov_d_x(0, 0), control = mrs(1, reg::FPCR);
+  constexpr std::uint64_t kTfp = 1u << 10;
+  EXPECT_EQ(taken_to(3, 0, fp, false), -1);
+  EXPECT_EQ(taken_to(0, 0, fp, false), 1);
+  EXPECT_EQ(taken_to(0, 0, control, false), 1);
+  EXPECT_EQ(taken_to(1, 0, fp, false), -1) << "FPEN 1 traps EL0 alone";
+  EXPECT_EQ(taken_to(1, 0, fp, true), 1);
+  EXPECT_EQ(taken_to(3, kTfp, fp, false), 2);
+  EXPECT_EQ(taken_to(3, kTfp, fp, true), 2);
+  EXPECT_EQ(taken_to(0, kTfp, fp, false), 1) << "EL1's control comes first";
+  EXPECT_EQ(taken_to(3, 0, fp, true), -1);
+}
+
 TEST_F(CpuExceptions, El0TrapsOfSctlr) {
   make();
   struct {

@@ -231,6 +231,7 @@ class CpuTest : public ::testing::Test {
                          .has_el2 = options.has_el2,
                          .hz = options.hz});
     }
+    events.set_source(nullptr);  // The CPUs of an earlier make() go.
     complex = make_cpu_complex({.bus = bus,
                                 .timeline = timeline,
                                 .events = events,
@@ -284,7 +285,7 @@ class CpuTest : public ::testing::Test {
     cpu().power_on(kCode, has_el2 ? El::el2 : El::el1, 0);
     return run();
   }
-  PauseReason run(std::uint64_t instructions = 1'000'000, unsigned index = 0) {
+  PauseReason run(std::uint64_t instructions = 100'000, unsigned index = 0) {
     return cpu(index).run({.instructions = instructions});
   }
 
@@ -311,7 +312,7 @@ class CpuTest : public ::testing::Test {
                    a64::mrs(22, el2 ? reg::SPSR_EL2 : reg::SPSR_EL1),
                    a64::mrs(23, el2 ? reg::FAR_EL2 : reg::FAR_EL1)});
       if (el2) handler.add({a64::mrs(24, reg::HPFAR_EL2)});
-      handler.add({a64::kWfi, a64::kEret});
+      handler.add({vector_end, a64::kEret});
       handler.words.resize(32, a64::kNop);
       code.add(handler);
     }
@@ -330,6 +331,7 @@ class CpuTest : public ::testing::Test {
   std::unique_ptr<CpuComplex> complex;
   std::optional<GenericTimer> timer;
   bool has_el2 = true;
+  a64::Word vector_end = a64::kWfi;  ///< b(0) where an interrupt stays pending.
 };
 
 /// Translation tables of 4 KiB pages and 39-bit addresses in guest RAM, both stages alike.
