@@ -114,6 +114,8 @@ bool is_marked(std::uint32_t word) {
   return is_exception_return(word) || word == 0xd503205f || word == 0xd503203f;  // WFE, YIELD
 }
 
+bool is_send_event(std::uint32_t word) { return word == 0xd503209f || word == 0xd50320bf; }
+
 bool is_sampling_point(std::uint32_t word) {
   if ((word & 0x7c000000) == 0x14000000) return true;  // B, BL
   if ((word & 0xff000010) == 0x54000000) return true;  // B.cond
@@ -148,6 +150,7 @@ const CodePage& CodePages::code(PhysAddr pa, Slot& slot) {
     page.cost[i] = total;
     total += std::min(timing_.cycles(words[i]), 63u);
     if (is_marked(words[i])) total += CodePage::kMark;
+    if (is_send_event(words[i])) total += CodePage::kEvent;
     page.fp[i] = uses_fp(words[i]);
     if (needs_interception(words[i], vhe_)) page.intercepts.push_back(static_cast<std::uint16_t>(i));
   }

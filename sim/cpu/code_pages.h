@@ -19,6 +19,8 @@ struct CodePage {
   static constexpr unsigned kWords = 1024;
   /// In cost[]: an instruction after which the CPU takes a closer look (ERET, WFE, YIELD).
   static constexpr std::uint32_t kMark = 0x10000;
+  /// In cost[], besides: an SEV or SEVL. Counted modulo 32, so a block with 32 of them shows none.
+  static constexpr std::uint32_t kEvent = 1u << 27;
 
   /// cost[b] - cost[a] is the cycles of words a to b-1, plus kMark for each marked one. A block's
   /// cycles stay below kMark because no instruction costs more than 63 cycles.
@@ -79,6 +81,8 @@ bool uses_fp(std::uint32_t word);
 bool is_exception_return(std::uint32_t word);
 /// True for ERET*, WFE and YIELD.
 bool is_marked(std::uint32_t word);
+/// True for SEV and SEVL.
+bool is_send_event(std::uint32_t word);
 /// True for an instruction after which interrupts are sampled: one that ends a translation block in
 /// every engine. Fixed by the architecture's encoding alone, so that the sampling points are too.
 bool is_sampling_point(std::uint32_t word);

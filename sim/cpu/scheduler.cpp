@@ -72,7 +72,8 @@ Scheduler::Outcome Scheduler::round(std::uint64_t instruction_limit) {
   if (stopped_) return Outcome::stopped;
   if (!powered) return Outcome::all_off;
   if (turns_.empty()) return Outcome::idle;
-  const bool alone = turns_.size() == 1;
+  // A CPU in WFE may wait for a store of the one that runs, which nothing announces.
+  const bool alone = turns_.size() == 1 && !someone_waits_for_event();
   // Not by iterator: the CPUs of a round are fixed, but turn() looks at the list.
   for (std::size_t i = 0; i < turns_.size(); ++i) {
     const Outcome outcome = turn(turns_[i], alone ? kLongTurn : quantum_, instruction_limit);

@@ -323,8 +323,11 @@ void UnicornComplex::memory_written(PhysAddr pa, std::uint64_t bytes) {
   }
 }
 
-void UnicornComplex::send_event() {
-  for (const auto& cpu : cpus_) cpu->signal_event();
+void UnicornComplex::send_event(UnicornCpu& sender) {
+  for (const auto& cpu : cpus_) {
+    if (cpu.get() != &sender && cpu->waits_for_event()) sender.request_stop();
+    cpu->signal_event();
+  }
 }
 
 std::unique_ptr<CpuComplex> make_cpu_complex(const CpuEnvironment& environment,

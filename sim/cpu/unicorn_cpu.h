@@ -97,6 +97,7 @@ class UnicornCpu final : public Cpu,
   void forget_code(PhysAddr page);  ///< Drops translations of a 4 KiB page. Not while running.
   void clear_code_map();
   void context_changed() { context_stale_ = true; }
+  bool waits_for_event() const { return powered_ && pause_ == PauseReason::wait_for_event; }
 
  private:
   static constexpr unsigned kCodeMapSize = 512;
@@ -108,7 +109,16 @@ class UnicornCpu final : public Cpu,
     const std::uint32_t* words = nullptr;
   };
   struct Pending {
-    enum class Kind : std::uint8_t { none, fault, device, code_write, locate, illegal_state, fp_hooks };
+    enum class Kind : std::uint8_t {
+      none,
+      fault,
+      device,
+      code_write,
+      release,
+      locate,
+      illegal_state,
+      fp_hooks
+    };
     Kind kind = Kind::none;
     AccessKind access = AccessKind::read;
     VirtAddr va = 0;
@@ -155,12 +165,14 @@ class UnicornCpu final : public Cpu,
   bool block_slow(VirtAddr pc, std::uint32_t size);
   bool after_marked(std::uint32_t word, VirtAddr pc);
   void forget_block();
+  void note_events();
   void returned_from_exception(VirtAddr pc);
   void notice_exception_return();
   bool sample(VirtAddr pc);
   void set_attention();
   void settle(VirtAddr pc);
   void retire(VirtAddr pc, std::uint32_t word);
+  void complete_here(VirtAddr pc, std::uint32_t word);
   std::uint32_t cost_from(VirtAddr pc) const;
   void pause(PauseReason reason, VirtAddr pc);
   const CodeMapEntry* map_code(VirtAddr pc);
@@ -337,9 +349,12 @@ class UnicornCpu final : public Cpu,
     VirtAddr va = 0;
     bool write = false;
     bool external = false;
+    std::optional<VirtAddr> first_va{};  ///< Of an access across pages.
   };
   Emulation emulation_;
   VirtAddr unprivileged_retry_pc_ = ~0ull;
+  std::optional<PhysAddr> exclusive_page_;  ///< A code page that an exclusive store may write to.
+  std::optional<PhysAddr> release_page_;    ///< It did: translations of the page must go.
 
   // Delay loops: who polls the counter, how often in a row.
   VirtAddr poll_pc_ = ~0ull;
@@ -380,7 +395,8 @@ class UnicornComplex final : public CpuComplex {
       if (cpu.get() != &self) action(*cpu);
     }
   }
-  void send_event();
+  /// SEV by one CPU. If that wakes another, it gives way.
+  void send_event(UnicornCpu& sender);
 
  private:
   CodePages pages_;

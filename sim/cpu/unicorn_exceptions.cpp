@@ -128,13 +128,7 @@ bool UnicornCpu::semihosting(VirtAddr pc, std::uint32_t word) {
   std::uint64_t x0 = x(0);
   if (!traps_->semihosting(config_.index, x0, x(1))) return false;
   set_x(0, x0);
-  retire(pc, word);
-  write_reg(UC_ARM64_REG_PC, pc + 4);
-  if (pause_) {
-    pause(*pause_, pc + 4);
-  } else {
-    sample(pc + 4);
-  }
+  complete_here(pc, word);
   return true;
 }
 
@@ -156,13 +150,11 @@ void UnicornCpu::on_undefined(VirtAddr pc) {
     return take_synchronous(undefined_target(), esr::sysreg_trap(word), pc);
   }
   if (word == kWfi) {
+    // It traps only where it would wait (DDI 0487 D1.6.2).
+    if (interrupt_waiting()) return complete_here(pc, word);
     if (const auto target = wfi_trap_target()) {
       return take_synchronous(*target, esr::wfx(word), pc);
     }
-  }
-  if (el_ == El::el0 && (word & 0xfffff0df) == 0xd50340df) {
-    // MSR DAIFSet and DAIFClr with SCTLR_ELx.UMA = 0.
-    return take_synchronous(undefined_target(), esr::sysreg_trap(word), pc);
   }
   if (semihosting(pc, word) || fp_trap(word, pc) || pauth_trap(word, pc)) return;
   const std::uint64_t mdscr = read_system(reg::MDSCR_EL1);

@@ -210,6 +210,14 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
       }
       break;
     case AccessKind::write:
+      if (slot.executable && exclusive_page_ == entry.pa_page) {
+        // The one store that a code page has to let through; the next block hook makes up for it.
+        exclusive_page_.reset();
+        release_page_ = entry.pa_page;
+        attention_ = 0;
+        permissions = UC_PROT_READ | UC_PROT_WRITE;
+        break;
+      }
       if (slot.executable || slot.read_only) {
         pending_ = {.kind = slot.read_only ? Pending::Kind::device : Pending::Kind::code_write,
                     .access = kind,
@@ -229,6 +237,7 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
 /// Does what the engine was refused.
 void UnicornCpu::resolve(const Pending& pending) {
   const VirtAddr at = pc();
+  if (pending.kind == Pending::Kind::release) return;
   if (pending.kind == Pending::Kind::illegal_state) {
     take_illegal_state(at);
     return;
@@ -264,11 +273,17 @@ void UnicornCpu::resolve(const Pending& pending) {
       // Executed here, as code may share a page with what it writes: the engine would be refused
       // the fetch once it may write, and the store once it may fetch.
       invalidate_code(pending.pa);
-      emulate_access(at, *word);
+      if (const auto decoded = decode_load_store(*word); decoded && decoded->is_exclusive()) {
+        // The engine alone knows its exclusive monitor.
+        exclusive_page_ = pending.pa;
+        return;
+      }
+      if (!emulate_access(at, *word)) undefined(at, *word);
       return;
     case Pending::Kind::locate:
       unprivileged_retry_pc_ = at;
       return;
+    case Pending::Kind::release:
     case Pending::Kind::illegal_state:
     case Pending::Kind::fp_hooks:
     case Pending::Kind::none:
@@ -341,13 +356,7 @@ bool UnicornCpu::emulate_access(VirtAddr pc, std::uint32_t word) {
   emulated_pc_ = pc;
   emulation_ = {.privileged = is_privileged_access(word), .pan = pan_active()};
   if (execute_load_store(*decoded, *this, *this)) {
-    retire(pc, word);
-    write_reg(UC_ARM64_REG_PC, pc + 4);
-    if (pause_) {
-      pause(*pause_, pc + 4);
-    } else {
-      sample(pc + 4);
-    }
+    complete_here(pc, word);
     return true;
   }
   const AccessKind kind = emulation_.write ? AccessKind::write : AccessKind::read;
@@ -360,6 +369,7 @@ bool UnicornCpu::access(VirtAddr tagged_va, unsigned bytes, std::uint8_t* data, 
   const VirtAddr va = untagged(tagged_va);
   const unsigned in_page = static_cast<unsigned>(std::min<std::uint64_t>(bytes, 4096 - (va & 0xfff)));
   if (in_page < bytes) {
+    emulation_.first_va = tagged_va;  // So it is not aligned.
     return access(tagged_va, in_page, data, write) &&
            access(tagged_va + in_page, bytes - in_page, data + in_page, write);
   }
@@ -389,7 +399,8 @@ bool UnicornCpu::device_access(PhysAddr pa, unsigned bytes, std::uint8_t* data, 
     emulation_.external = true;
     return false;
   }
-  if (pa % size != 0) {
+  if (emulation_.first_va || pa % size != 0) {
+    emulation_.va = emulation_.first_va.value_or(emulation_.va);
     emulation_.fault = Fault{.kind = FaultKind::alignment};
     return false;
   }

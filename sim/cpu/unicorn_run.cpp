@@ -49,6 +49,13 @@ void UnicornCpu::on_block(VirtAddr pc, std::uint32_t size) {
 /// moved or the engine was told to stop.
 bool UnicornCpu::block_slow(VirtAddr pc, std::uint32_t size) {
   if (cycles_ >= attention_) {
+    if (release_page_) {
+      pending_ = {.kind = Pending::Kind::release};
+      write_reg(UC_ARM64_REG_PC, pc);
+      uc_emu_stop(engine_);
+      return false;
+    }
+    note_events();
     const VirtAddr end = block_pc_ + block_size_;
     const std::optional<std::uint32_t> last = end != kNowhere ? word_at(end - 4) : std::nullopt;
     bool sampling = pc != end || !last || is_sampling_point(*last);
@@ -96,6 +103,7 @@ void UnicornCpu::returned_from_exception(VirtAddr pc) {
   refresh_context();
   interrupt_check_ = true;
   vector_faults_ = 0;
+  event_register_ = true;  // DDI 0487 D1.6.1
   emit(EventKind::exception_return,
        static_cast<std::uint64_t>(el_) << 8 | static_cast<std::uint64_t>(from), 0, pc);
 }
@@ -112,8 +120,24 @@ void UnicornCpu::notice_exception_return() {
 
 /// The next block does not follow on from the last one.
 void UnicornCpu::forget_block() {
+  note_events();
   block_pc_ = previous_end_ = kNowhere;
   block_size_ = 0;
+}
+
+/// SEV and SEVL are NOPs for the engine: what the last block had of them takes effect at its end.
+void UnicornCpu::note_events() {
+  if (!block_cost_ || block_size_ == 0) return;
+  constexpr std::uint32_t kSev = 0xd503209f;
+  const std::uint32_t* cost = block_cost_ + ((block_pc_ >> 2) & 0x3ff);
+  if (cost[block_size_ >> 2] - cost[0] < CodePage::kEvent) return;
+  block_cost_ = nullptr;  // Once a block.
+  for (VirtAddr at = block_pc_; at - block_pc_ < block_size_; at += 4) {
+    const std::optional<std::uint32_t> word = word_at(at);
+    if (!word || !is_send_event(*word)) continue;
+    event_register_ = true;
+    if (*word == kSev) complex_.send_event(*this);
+  }
 }
 
 const UnicornCpu::CodeMapEntry* UnicornCpu::map_code(VirtAddr pc) {
@@ -167,6 +191,18 @@ void UnicornCpu::settle(VirtAddr pc) {
     block_size_ = 0;
   } else {
     block_size_ = static_cast<std::uint32_t>(pc - block_pc_);
+    note_events();
+  }
+}
+
+/// The instruction at `pc` was executed here: counts it and goes on behind it.
+void UnicornCpu::complete_here(VirtAddr pc, std::uint32_t word) {
+  retire(pc, word);
+  write_reg(UC_ARM64_REG_PC, pc + 4);
+  if (pause_) {
+    pause(*pause_, pc + 4);
+  } else {
+    sample(pc + 4);
   }
 }
 
@@ -215,6 +251,8 @@ bool UnicornCpu::sample(VirtAddr pc) {
 
 void UnicornCpu::pause(PauseReason reason, VirtAddr pc) {
   pause_ = reason;
+  // Whoever goes on here samples again, as the pause came before the interrupts.
+  forget_block();
   // Stopping can leave the PC of an earlier block in the engine, so it is written first.
   write_reg(UC_ARM64_REG_PC, pc);
   uc_emu_stop(engine_);
@@ -269,9 +307,12 @@ bool UnicornCpu::wait_for_event(VirtAddr next_pc) {
 }
 
 PauseReason UnicornCpu::run(const Slice& slice) {
-  base_time_ = timeline_.now();
-  base_cycles_ = cycles_;
-  sharers_ = slice.sharers;
+  if (slice.sharers != sharers_ || timeline_.now() != current_time()) {
+    // Only then, as the new base is rounded: one long run and two short ones must not differ.
+    base_time_ = timeline_.now();
+    base_cycles_ = cycles_;
+    sharers_ = slice.sharers;
+  }
   const bool bounded = slice.instructions <= ~std::uint64_t{0} - instructions_;
   slice_end_ = std::min(slice.instruction_limit,
                         bounded ? instructions_ + slice.instructions : ~std::uint64_t{0});
@@ -288,6 +329,10 @@ PauseReason UnicornCpu::run(const Slice& slice) {
     pending_.kind = Pending::Kind::none;
     const uc_err error = uc_emu_start(engine_, at, ~0ull, 0, 0);
     at = pc();
+    if (release_page_) {
+      complex_.release_code(*release_page_, *pages_.slot(*release_page_));
+      release_page_.reset();
+    }
     if (pause_) break;
     if (pending_.kind != Pending::Kind::none) {
       const Pending pending = pending_;

@@ -143,6 +143,11 @@ std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
     // The engine keeps a copy of the trap controls, for its own access checks.
     const bool control = reg.crn() == 14 && reg.crm() == 1 && reg.op2() == 0;
     attention_ = 0;
+    if (status == SysRegStatus::ok && reg == reg::CNTHCTL_EL2 && !e2h()) {
+      // The engine goes by EL1PCEN where EL1PCTEN is meant; the port decides what it traps.
+      write_system(reg, bit(value, 0) ? value : value & ~2ull);
+      return kDone;
+    }
     return status == SysRegStatus::ok && !control ? kDone : kPassOn;
   }
   if (el_ == El::el0) return kPassOn;
@@ -453,7 +458,6 @@ SysRegStatus UnicornCpu::access_rules(SysReg reg, bool is_read) const {
   if (reg == reg::CPACR_EL1) return to_el2_if(bit(read_system(reg::CPTR_EL2), 31));
   if (is_implementation_defined(reg)) return to_el2_if(bit(hcr, 20));
   if (zva) return to_el2_if(bit(hcr, 28));  // HCR_EL2.TDZ
-  if (reg == reg::DC_ZVA) return to_el2_if(bit(hcr, 28));
   if (cache_op) return to_el2_if(bit(hcr, 22) || bit(hcr, 23) || bit(hcr, 24));
   if (reg.op0() == 1 && reg.crn() == 8 && reg.op1() == 0) return to_el2_if(bit(hcr, 25));
   if (reg.op0() == 3 && reg.op1() == 0 && reg.crn() == 2 && reg.crm() <= 3 && reg.crm() >= 1) {
