@@ -8,9 +8,10 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "sim/arch/load_store.h"
@@ -162,7 +163,7 @@ class UnicornCpu final : public Cpu,
   // unicorn_run.cpp: blocks, sampling, slices
   static void block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
   void on_block(VirtAddr pc, std::uint32_t size);
-  bool block_slow(VirtAddr pc, std::uint32_t size);
+  bool block_slow(VirtAddr pc);
   bool after_marked(std::uint32_t word, VirtAddr pc);
   void forget_block();
   void note_events();
@@ -193,7 +194,7 @@ class UnicornCpu final : public Cpu,
   bool take_illegal_state(VirtAddr pc);
   bool fp_off() const { return fp_off_[static_cast<unsigned>(el_)]; }
   void update_fp_traps();
-  bool stop_for_fp(VirtAddr pc, std::uint32_t size);
+  bool stop_for_fp(VirtAddr pc);
   void install_fp_hooks(VirtAddr pc);
   static void fp_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* hook);
   std::optional<El> wfi_trap_target() const;
@@ -223,6 +224,7 @@ class UnicornCpu final : public Cpu,
   bool is_privileged_access(std::uint32_t word) const;
   bool pan_active() const;
   void refresh_context();
+  void refresh_tags(Regime regime);
   void resolve(const Pending& pending);
   void data_fault(const Fault& fault, VirtAddr va, AccessKind kind, VirtAddr pc,
                   std::uint32_t word, bool external = false);
@@ -311,7 +313,7 @@ class UnicornCpu final : public Cpu,
   std::optional<std::uint64_t> aarch32_spsr_[2];
   std::array<bool, 3> fp_off_{};  ///< FP and SIMD instructions trap, by Exception level.
   /// Pages whose FP words have hooks, and of which scan.
-  std::unordered_map<VirtAddr, std::uint64_t> fp_hooked_;
+  std::set<std::pair<VirtAddr, std::uint64_t>> fp_hooked_;
   std::uint64_t mdcr_ = 0;     ///< MDCR_EL2, read with the controls.
   bool context_stale_ = true;  ///< The controls must be read again.
   bool tags_stale_ = true;     ///< ASID or VMID changed.

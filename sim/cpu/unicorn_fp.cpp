@@ -1,8 +1,8 @@
 // Traps of floating-point and SIMD instructions.
 //
-// The engine never takes them. While they are in force for the current Exception level every block
-// is looked at, and a page that uses such instructions gets a hook on each of them; other pages, and
-// software that leaves FP enabled, pay nothing.
+// The engine never takes them. A page that holds such instructions gets a hook on each of them when it
+// is first executed while they trap; code-map keys say whether they do, so that every page passes
+// block_slow() then. Other pages, and software that leaves FP enabled, pay nothing.
 #include "sim/arch/registers.h"
 #include "sim/cpu/unicorn_cpu.h"
 
@@ -26,20 +26,15 @@ void UnicornCpu::update_fp_traps() {
   }
   fp_off_ = {(!host && traps(cpacr, true)) || el2_traps_el0, traps(cpacr, false) || el2_traps_el1,
              el2_traps_el2};
-  if (fp_off()) attention_ = 0;
 }
 
 /// The block at `pc` is about to run. True if it had to be stopped, to be translated anew with hooks.
-bool UnicornCpu::stop_for_fp(VirtAddr pc, std::uint32_t size) {
+bool UnicornCpu::stop_for_fp(VirtAddr pc) {
   Fault fault;
   const SoftTlb::Entry* entry = lookup(pc, AccessKind::fetch, el_ != El::el0, false, fault);
   CodePages::Slot* slot = entry ? pages_.slot(entry->pa_page) : nullptr;
-  if (!slot) return false;
-  const CodePage& code = pages_.code(entry->pa_page, *slot);
-  bool any = false;
-  for (std::uint32_t at = 0; at < size; at += 4) any |= code.fp[((pc + at) >> 2) & 0x3ff];
-  const auto hooked = fp_hooked_.find(pc & ~0xfffull);
-  if (!any || (hooked != fp_hooked_.end() && hooked->second == slot->scans)) return false;
+  if (!slot || pages_.code(entry->pa_page, *slot).fp.none()) return false;
+  if (fp_hooked_.contains({pc & ~0xfffull, slot->scans})) return false;
   pending_ = {.kind = Pending::Kind::fp_hooks, .access = AccessKind::fetch, .va = pc};
   write_reg(UC_ARM64_REG_PC, pc);
   uc_emu_stop(engine_);
@@ -53,11 +48,15 @@ void UnicornCpu::install_fp_hooks(VirtAddr pc) {
   CodePages::Slot* slot = entry ? pages_.slot(entry->pa_page) : nullptr;
   if (!slot) return;
   const CodePage& code = pages_.code(entry->pa_page, *slot);
-  fp_hooked_[page] = slot->scans;
+  fp_hooked_.insert({page, slot->scans});
+  // Other code at this address, earlier or in another address space, may have left some.
+  const auto needs_hook = [&](unsigned word) {
+    return word < CodePage::kWords && code.fp[word] && hooked_.insert(page | 4 * word | 3).second;
+  };
   for (unsigned first = 0; first < CodePage::kWords; ++first) {
-    if (!code.fp[first]) continue;
+    if (!needs_hook(first)) continue;
     unsigned last = first;
-    while (last + 1 < CodePage::kWords && code.fp[last + 1]) ++last;
+    while (needs_hook(last + 1)) ++last;
     hooks_.push_back({this, page, 0, false});
     uc_hook_add(engine_, &hooks_.back().handle, UC_HOOK_CODE,
                 reinterpret_cast<void*>(&fp_callback), &hooks_.back(), page + 4 * first,

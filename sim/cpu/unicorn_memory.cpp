@@ -60,7 +60,12 @@ void UnicornCpu::refresh_context() {
   const Regime regime = el_ == El::el2                       ? (e2h() ? Regime::el2_0 : Regime::el2)
                         : el_ == El::el0 && e2h() && tge()   ? Regime::el2_0
                                                              : Regime::el1_0;
-  if (!tags_stale_ && regime == context_.regime) return;
+  if (tags_stale_ || regime != context_.regime) refresh_tags(regime);
+  space_[0] = space_[1] = (std::uint64_t{context_.asid} << 1 | (fp_off() ? 1u : 0u)) << 2;
+}
+
+/// The TLB contexts of `regime` with the ASID and VMID of now.
+void UnicornCpu::refresh_tags(Regime regime) {
   tags_stale_ = false;
   context_.regime = regime;
   const TranslationControls& now = controls();
@@ -82,7 +87,6 @@ void UnicornCpu::refresh_context() {
     flush_engine_tlb();
     clear_code_map();
   }
-  space_[0] = space_[1] = std::uint64_t{context_.asid} << 2;
 }
 
 bool UnicornCpu::pan_active() const { return model_.pan && (pstate() & pstate::kPan) != 0; }

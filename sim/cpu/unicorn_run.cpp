@@ -31,7 +31,7 @@ void UnicornCpu::on_block(VirtAddr pc, std::uint32_t size) {
   const std::uint64_t key = (pc & ~0xffcull) + space_[pc >> 63];
   const CodeMapEntry* entry = &code_map_[(pc >> 12) % kCodeMapSize];
   if (cycles_ >= attention_ || entry->key != key) [[unlikely]] {
-    if (!block_slow(pc, size)) return;
+    if (!block_slow(pc)) return;
     entry = &code_map_[(pc >> 12) % kCodeMapSize];
   }
   const std::uint32_t* cost = entry->cost + ((pc >> 2) & 0x3ff);
@@ -47,7 +47,7 @@ void UnicornCpu::on_block(VirtAddr pc, std::uint32_t size) {
 
 /// Everything that most blocks do not need. False: the block must not be counted, because PC was
 /// moved or the engine was told to stop.
-bool UnicornCpu::block_slow(VirtAddr pc, std::uint32_t size) {
+bool UnicornCpu::block_slow(VirtAddr pc) {
   if (cycles_ >= attention_) {
     if (release_page_) {
       pending_ = {.kind = Pending::Kind::release};
@@ -69,7 +69,7 @@ bool UnicornCpu::block_slow(VirtAddr pc, std::uint32_t size) {
     take_synchronous(el_ == El::el0 ? undefined_target() : el_, esr::pc_alignment(), pc, pc);
     return false;
   }
-  return map_code(pc) != nullptr && !(fp_off() && stop_for_fp(pc, size));
+  return map_code(pc) != nullptr && !(fp_off() && stop_for_fp(pc));
 }
 
 /// The block before `pc` ended with an ERET, WFE or YIELD. True if PC moved or the CPU pauses.
@@ -223,7 +223,7 @@ void UnicornCpu::set_attention() {
   };
   in_instructions(slice_end_);
   in_instructions(next_checkpoint_);
-  if (interrupt_check_ || stop_requested_ || fp_off()) next = 0;
+  if (interrupt_check_ || stop_requested_) next = 0;
   attention_ = next;
 }
 
