@@ -117,6 +117,36 @@ static void caches_and_tlbs(void) {
   TRY("msr actlr_el1, x1", kEl1h);
 }
 
+static void implementation_defined(void) {
+  hcr("HCR.TIDCP", 20);
+  TRY("mrs x1, S3_0_C11_C0_0", kEl1h);
+  TRY("mrs x1, S3_1_C15_C2_7", kEl1h);
+  TRY("msr S3_7_C15_C7_7, x30", kEl1h);
+  reset_world();
+  print("no HCR.TIDCP\n");
+  TRY("mrs x1, S3_7_C15_C7_7", kEl1h);
+  if (!is_max()) return;
+  hcr("HCR.TLOR", 35);
+  TRY("mrs x1, lorid_el1", kEl1h);
+  TRY("msr lorc_el1, x2", kEl1h);
+  reset_world();
+  print("HCR.API and APK clear\n");
+  MSR(sctlr_el1, MRS(sctlr_el1) | BIT(31));  // EnIA
+#define POINTER_AUTHENTICATION(pstate)                                    \
+  TRY("mrs x1, apiakeylo_el1", pstate);                                   \
+  TRY("msr apgakeyhi_el1, x2", pstate);                                   \
+  TRY("pacia x1, x2", pstate);                                            \
+  TRY("autia x1, x2", pstate);                                            \
+  TRY("pacga x1, x2, x3", pstate);                                        \
+  TRY("xpaci x1", pstate);                                                \
+  TRY("paciasp; autiasp", pstate)
+  POINTER_AUTHENTICATION(kEl1h);
+  POINTER_AUTHENTICATION(kEl0);
+  hcr("HCR.API set", 41);
+  MSR(sctlr_el1, MRS(sctlr_el1) | BIT(31));
+  POINTER_AUTHENTICATION(kEl1h);
+}
+
 static void waiting(void) {
   hcr("HCR.TWI", 13);
   TRY("wfi", kEl1h);
@@ -325,6 +355,7 @@ void guest_main(void) {
   virtual_memory_controls();
   identification();
   caches_and_tlbs();
+  implementation_defined();
   waiting();
   floating_point();
   timers();
