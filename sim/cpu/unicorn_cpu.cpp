@@ -64,6 +64,7 @@ void UnicornCpu::create_engine() {
   exact_pc_in_fill_ = uc_version(nullptr, nullptr) >= UC_MAKE_VERSION(2, 1) && engine_page_4k_;
   check(uc_ctl_tlb_mode(engine_, UC_TLB_VIRTUAL), "a virtual TLB");
   check(uc_ctl_exits_enable(engine_), "exit points");
+  engine_event_counters_ = bits(read_system(reg::PMCR_EL0), 15, 11);
 
   uc_hook handle;
   check(uc_hook_add(engine_, &handle, UC_HOOK_BLOCK, reinterpret_cast<void*>(&block_callback),

@@ -242,6 +242,7 @@ class UnicornCpu final : public Cpu,
   static std::uint32_t sysreg_callback(uc_engine*, uc_arm64_reg, const uc_arm64_cp_reg*, void*);
   std::uint32_t on_sysreg(SysReg reg, bool is_read, uc_arm64_reg rt, std::uint64_t value,
                           VirtAddr pc);
+  bool engine_has(SysReg reg) const;
   std::uint32_t on_mrs(SysReg reg, uc_arm64_reg rt);
   std::uint32_t on_msr(SysReg reg, std::uint64_t value);
   std::uint32_t on_sys(SysReg reg, std::uint64_t value);
@@ -304,6 +305,7 @@ class UnicornCpu final : public Cpu,
   SoftTlb tlb_;
   bool engine_page_4k_ = false;
   bool exact_pc_in_fill_ = false;
+  unsigned engine_event_counters_ = 0;
 
   // Translation state.
   El el_ = El::el1;

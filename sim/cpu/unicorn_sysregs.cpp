@@ -38,7 +38,18 @@ bool is_virtual_memory_control(SysReg reg) {
 }
 
 bool is_random_number(SysReg reg) {
-  return reg.op1() == 3 && reg.crn() == 2 && reg.crm() == 4;
+  return reg.op1() == 3 && reg.crn() == 2 && reg.crm() == 4 && reg.op2() <= 1;
+}
+
+/// n of PMEVCNTR<n>_EL0 and PMEVTYPER<n>_EL0.
+unsigned event_counter(SysReg reg) { return (reg.crm() & 3u) << 3 | reg.op2(); }
+
+/// AT (DDI 0487 C5.4); with FEAT_PAN2 also S1E1RP and S1E1WP.
+bool is_address_translation(SysReg reg, bool pan2) {
+  if (reg.crn() != 7) return false;
+  if (reg.crm() == 9) return pan2 && reg.op1() == 0 && reg.op2() <= 1;
+  if (reg.crm() != 8) return false;
+  return reg.op1() == 0 ? reg.op2() <= 3 : reg.op1() == 4 && (reg.op2() <= 1 || reg.op2() >= 4);
 }
 
 }  // namespace
@@ -97,6 +108,13 @@ SysRegPort* UnicornCpu::port_for(SysReg reg) const {
   return nullptr;
 }
 
+/// False for a register that a model has and the engine has not, as of now event counters: skipping
+/// what it does not know would make it run in circles. The access then arrives as UNDEFINED.
+bool UnicornCpu::engine_has(SysReg reg) const {
+  if (reg.crn() != 14 || reg.crm() < 8) return true;
+  return event_counter(reg) == 31 || event_counter(reg) < engine_event_counters_;
+}
+
 std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
   std::uint64_t value = 0;
   const std::optional<SysReg> host = model_.vhe ? host_register(reg) : std::nullopt;
@@ -108,7 +126,7 @@ std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
     value = *shadow;
   } else if (reg.crn() == 14 || reg.crn() == 9) {
     SysRegPort* port = port_for(reg);
-    if (!port) return kPassOn;
+    if (!port || !engine_has(reg)) return kPassOn;
     if (port->read(reg, sysreg_context(), value) != SysRegStatus::ok) return kPassOn;
   } else if (reg == reg::MPIDR_EL1) {
     if (el_ == El::el0) return kPassOn;
@@ -126,8 +144,9 @@ std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
   } else if (is_id_space(reg)) {
     if (el_ == El::el0 || (el_ == El::el1 && config_.has_el2 && bit(hcr_, 18))) return kPassOn;
     value = id_register(reg);
-  } else if (!is_random_number(reg)) {
-    return kPassOn;  // Other code is at this address now than when it was hooked.
+  } else if (!is_random_number(reg) || !model_.vhe) {
+    // Other code is at this address now than when it was hooked; or the engine has no RNDR.
+    return kPassOn;
   }
   // RNDR and RNDRRS read as 0: the ID registers say they are absent, and the host's random numbers
   // must not reach the guest.
@@ -138,7 +157,7 @@ std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
 std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
   if (reg.crn() == 14 || reg.crn() == 9) {
     SysRegPort* port = port_for(reg);
-    if (!port) return kPassOn;
+    if (!port || !engine_has(reg)) return kPassOn;
     const SysRegStatus status = port->write(reg, sysreg_context(), value);
     // The engine keeps a copy of the trap controls, for its own access checks.
     const bool control = reg.crn() == 14 && reg.crm() == 1 && reg.op2() == 0;
@@ -246,9 +265,9 @@ std::uint32_t UnicornCpu::on_sys(SysReg reg, std::uint64_t value) {
     tlbi(reg, value);
     return kPassOn;
   }
-  const bool is_at = reg.crn() == 7 && (reg.crm() == 8 || reg.crm() == 9) && reg.op1() != 3;
-  if (!is_at) return kPassOn;  // Other code is here now than when it was hooked.
-  if (reg.crm() == 9 && !model_.pan) return kPassOn;  // AT S1E1RP, S1E1WP
+  // Other code may be here now than when it was hooked; and skipping an instruction that the engine
+  // does not know would make it run in circles.
+  if (!is_address_translation(reg, model_.pan)) return kPassOn;
   address_translate(reg, value);
   return kDone;
 }
