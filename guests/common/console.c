@@ -4,7 +4,9 @@ enum { kUart = 0x09000000, kUartFr = 0x18, kUartFrTxff = 1 << 5, kUartCr = 0x30 
 
 u64 smc_call(u64 function, u64 a, u64 b, u64 c);
 
-void console_init(void) { write32(kUart + kUartCr, 0x301); }
+void console_init(void) {
+  write32(kUart + kUartCr, 0x301);
+}
 
 void put_char(char c) {
   while (read32(kUart + kUartFr) & kUartFrTxff) {
@@ -22,7 +24,7 @@ static void put_number(u64 value, unsigned base, unsigned digits) {
   while (n) put_char(text[--n]);
 }
 
-static void print_list(const char *format, va_list list) {
+static void print_list(const char* format, va_list list) {
   for (; *format; ++format) {
     if (*format != '%') {
       put_char(*format);
@@ -32,10 +34,10 @@ static void print_list(const char *format, va_list list) {
     while (*++format >= '0' && *format <= '9') digits = digits * 10 + (unsigned)(*format - '0');
     switch (*format) {
       case 's':
-        for (const char *s = __builtin_va_arg(list, const char *); *s; ++s) put_char(*s);
+        for (const char* s = __builtin_va_arg(list, const char*); *s; ++s) put_char(*s);
         break;
       case 'd':
-        put_number((u32)__builtin_va_arg(list, int), 10, digits);
+        put_number((u32) __builtin_va_arg(list, int), 10, digits);
         break;
       case 'x':
         put_number(__builtin_va_arg(list, u64), 16, digits);
@@ -46,7 +48,7 @@ static void print_list(const char *format, va_list list) {
   }
 }
 
-void print(const char *format, ...) {
+void print(const char* format, ...) {
   va_list list;
   __builtin_va_start(list, format);
   print_list(format, list);
@@ -59,15 +61,15 @@ void power_off(void) {
 }
 
 /// GCC may call these for aggregates.
-void *memset(void *to, int value, u64 bytes) {
-  volatile u8 *p = to;
+void* memset(void* to, int value, u64 bytes) {
+  volatile u8* p = to;
   while (bytes--) *p++ = (u8)value;
   return to;
 }
 
-void *memcpy(void *to, const void *from, u64 bytes) {
-  volatile u8 *p = to;
-  const u8 *q = from;
+void* memcpy(void* to, const void* from, u64 bytes) {
+  volatile u8* p = to;
+  const u8* q = from;
   while (bytes--) *p++ = *q++;
   return to;
 }

@@ -6,5 +6,5 @@
 void console_init(void);
 void put_char(char c);
 /// %s, %d, %x (64 bits, hexadecimal), %NNx (padded with zeros to NN digits), %%.
-void print(const char *format, ...);
+void print(const char* format, ...);
 void power_off(void) __attribute__((noreturn));

@@ -28,5 +28,5 @@ _Static_assert(__builtin_offsetof(struct frame, sp_el0) == FRAME_SP_EL0, "start.
 _Static_assert(__builtin_offsetof(struct frame, host) == FRAME_HOST, "start.S");
 
 /// Enters frame->elr with frame->spsr and returns at the next exception that reaches EL2.
-void run_lower(struct frame *frame);
+void run_lower(struct frame* frame);
 #endif

@@ -15,7 +15,9 @@ u64 stage2_l1[512] __attribute__((aligned(4096)));
 
 enum { kHcrRw = 31 };
 
-int is_max(void) { return FIELD(MRS(id_aa64mmfr1_el1), 11, 8) != 0; }
+int is_max(void) {
+  return FIELD(MRS(id_aa64mmfr1_el1), 11, 8) != 0;
+}
 
 static void build_default_map(void) {
   const u64 data = kBlock | kAf | kShared | kRwAll | kUxn | kPxn;
@@ -90,20 +92,20 @@ void run_at(u64 address, u64 pstate) {
                          host ? MRS(S3_5_C4_C0_0) : MRS(spsr_el1),
                          0};
   } else {
-    seen = (struct seen){2, (unsigned)cpu.vector, cpu.esr, cpu.far, cpu.hpfar, cpu.elr, cpu.spsr,
-                         0};
+    seen =
+        (struct seen){2, (unsigned)cpu.vector, cpu.esr, cpu.far, cpu.hpfar, cpu.elr, cpu.spsr, 0};
   }
   seen.done = FIELD(seen.esr, 31, 26) == 0x15 && FIELD(seen.esr, 15, 0) == DONE_IMMEDIATE &&
               seen.vector % 4 == 0;
 }
 
-void run(const void *code, u64 pstate) {
+void run(const void* code, u64 pstate) {
   const unsigned el = FIELD(pstate, 3, 2);
   run_at(el < 2 ? HIGH | (u64)code : (u64)code, pstate);
 }
 
 /// Addresses of the code that ran are shown relative to it: they must not depend on the compiler.
-static void show_address(const char *name, u64 address) {
+static void show_address(const char* name, u64 address) {
   if (address - base < 0x1000) {
     print(" %s+%d", name, (int)(address - base));
   } else {
@@ -111,9 +113,9 @@ static void show_address(const char *name, u64 address) {
   }
 }
 
-void show_seen(const char *name) {
-  static const char *const sources[] = {"sp0", "spx", "lower", "lower32"};
-  static const char *const kinds[] = {"sync", "irq", "fiq", "serror"};
+void show_seen(const char* name) {
+  static const char* const sources[] = {"sp0", "spx", "lower", "lower32"};
+  static const char* const kinds[] = {"sync", "irq", "fiq", "serror"};
   print("%s:", name);
   if (seen.done) {
     print(" done");
@@ -135,20 +137,19 @@ void show_seen(const char *name) {
   // faults of a stage 1 walk (DDI 0487 D13.2.61).
   const int from_lower = ec == 0x20 || ec == 0x24;
   const u64 status = FIELD(seen.esr, 5, 2);
-  if (seen.el == 2 && from_lower && (MRS(hcr_el2) & 1) &&
-      (status < 3 || FIELD(seen.esr, 7, 7))) {
+  if (seen.el == 2 && from_lower && (MRS(hcr_el2) & 1) && (status < 3 || FIELD(seen.esr, 7, 7))) {
     print(" HPFAR %x", seen.hpfar);
   }
 }
 
-void show(const char *name, const void *code, u64 pstate) {
+void show(const char* name, const void* code, u64 pstate) {
   run(code, pstate);
   show_seen(name);
   print("\n");
 }
 
-void unexpected_exception(const struct frame *frame);
-void unexpected_exception(const struct frame *frame) {
+void unexpected_exception(const struct frame* frame);
+void unexpected_exception(const struct frame* frame) {
   print("\nunexpected exception: vector %d ESR %x ELR %x FAR %x\n", (int)frame->vector, frame->esr,
         frame->elr, frame->far);
   power_off();

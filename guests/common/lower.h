@@ -11,19 +11,19 @@ enum { kEl0 = 0x3c0, kEl1t = 0x3c4, kEl1h = 0x3c5, kEl2t = 0x3c8, kEl2h = 0x3c9 
 #define DONE_IMMEDIATE 0x7fff
 
 /// Code for an experiment. It lies in a page that EL0 and EL1 may read and execute.
-#define SNIPPET(name, text)                                              \
-  extern const char name[];                                              \
+#define SNIPPET(name, text)                                                                  \
+  extern const char name[];                                                                  \
   __asm__(".pushsection .text.lower, \"ax\"\n.arch armv8.5-a\n.balign 16\n" #name ":\n" text \
           "\nsvc #0x7fff\n.popsection\n")
 
 /// The address of such code, written in place. Statements are parted by "; ".
-#define CODE(text)                                                                        \
-  ({                                                                                      \
-    const void *code_;                                                                    \
-    __asm__(".pushsection .text.lower, \"ax\"\n.arch armv8.5-a\n.balign 16\n77:\n" text   \
-            "\nsvc #0x7fff\n.ltorg\n.popsection\nadrp %0, 77b\nadd %0, %0, :lo12:77b"       \
-            : "=r"(code_));                                                               \
-    code_;                                                                                \
+#define CODE(text)                                                                      \
+  ({                                                                                    \
+    const void* code_;                                                                  \
+    __asm__(".pushsection .text.lower, \"ax\"\n.arch armv8.5-a\n.balign 16\n77:\n" text \
+            "\nsvc #0x7fff\n.ltorg\n.popsection\nadrp %0, 77b\nadd %0, %0, :lo12:77b"   \
+            : "=r"(code_));                                                             \
+    code_;                                                                              \
   })
 /// Runs that code and prints a line that begins with its text.
 #define TRY(text, pstate) show(text, CODE(text), pstate)
@@ -37,11 +37,11 @@ struct seen {
   unsigned el;      ///< Exception level the exception was taken to.
   unsigned vector;  ///< Index into the vector table: offset / 0x80.
   u64 esr, far, hpfar, elr, spsr;
-  int done;         ///< The snippet ran to its end.
+  int done;  ///< The snippet ran to its end.
 };
 
-extern struct frame cpu;   ///< Registers before and after the last experiment.
-extern struct seen seen;   ///< What the last experiment met.
+extern struct frame cpu;  ///< Registers before and after the last experiment.
+extern struct seen seen;  ///< What the last experiment met.
 
 /// HCR_EL2, SCTLR_EL1, TCR_EL1 and the other controls as experiments expect them to be: EL1 in
 /// AArch64, stage 1 on with the maps above, stage 2 off, nothing trapped. Clears `cpu`.
@@ -54,12 +54,12 @@ extern u64 stage2_l1[512];
 extern u64 stage1_l1[512], stage1_l2[512];
 void tlbi_all(void);
 /// Runs `code` (a SNIPPET, or any address of the image) at `pstate` until its first exception.
-void run(const void *code, u64 pstate);
+void run(const void* code, u64 pstate);
 /// The same at exactly `address`; ELR is then shown relative to it.
 void run_at(u64 address, u64 pstate);
 /// Prints what the last experiment met, after its name and without a newline.
-void show_seen(const char *name);
+void show_seen(const char* name);
 /// run(), show_seen() and a newline.
-void show(const char *name, const void *code, u64 pstate);
+void show(const char* name, const void* code, u64 pstate);
 
 int is_max(void);  ///< The CPU has the extensions that models before Armv8.1 lack.

@@ -7,8 +7,8 @@
 #define kBlock 1ul
 #define kAttr(n) ((u64)(n) << 2)
 #define kNormal kAttr(1)
-#define kUserAp BIT(6)      // AP[1]
-#define kReadOnly BIT(7)    // AP[2]
+#define kUserAp BIT(6)    // AP[1]
+#define kReadOnly BIT(7)  // AP[2]
 #define kRwAll kUserAp
 #define kRoAll (kUserAp | kReadOnly)
 #define kShared (3ul << 8)
@@ -37,9 +37,9 @@ enum { k4K = 12, k16K = 14, k64K = 16 };
 
 /// One set of tables of either stage, taken from a pool.
 struct tables {
-  unsigned granule;    ///< log2
-  unsigned va_bits;    ///< Of input addresses.
-  unsigned start;      ///< First level.
+  unsigned granule;  ///< log2
+  unsigned va_bits;  ///< Of input addresses.
+  unsigned start;    ///< First level.
   u64 root;
 };
 
@@ -50,8 +50,8 @@ u64 pool_take(unsigned bits);
 struct tables new_tables(unsigned granule, unsigned va_bits);
 /// The descriptor that translates `va` at `level`. Missing tables are made; their descriptors get
 /// `table_attributes` as well.
-u64 *descriptor(const struct tables *tables, u64 va, unsigned level, u64 table_attributes);
+u64* descriptor(const struct tables* tables, u64 va, unsigned level, u64 table_attributes);
 /// Sets that descriptor to a block or page (by `level`) of `pa` with `attributes`.
-u64 *map(const struct tables *tables, u64 va, u64 pa, unsigned level, u64 attributes);
+u64* map(const struct tables* tables, u64 va, u64 pa, unsigned level, u64 attributes);
 /// TCR_EL1's lower half for `tables` (TG0, T0SZ, cacheable, inner shareable).
-u64 tcr_of(const struct tables *tables);
+u64 tcr_of(const struct tables* tables);

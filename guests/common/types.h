@@ -13,16 +13,20 @@ typedef __builtin_va_list va_list;
 
 #define STRING_(x) #x
 #define STRING(x) STRING_(x)
-#define MRS(name)                                                    \
-  ({                                                                 \
-    u64 value_;                                                      \
+#define MRS(name)                                                       \
+  ({                                                                    \
+    u64 value_;                                                         \
     __asm__ volatile("mrs %0, " STRING(name) : "=r"(value_)::"memory"); \
-    value_;                                                          \
+    value_;                                                             \
   })
 #define MSR(name, value) \
   __asm__ volatile("msr " STRING(name) ", %x0" ::"rZ"((u64)(value)) : "memory")
 #define ISB() __asm__ volatile("isb" ::: "memory")
 #define DSB() __asm__ volatile("dsb sy" ::: "memory")
 
-static inline u32 read32(u64 address) { return *(volatile u32 *)address; }
-static inline void write32(u64 address, u32 value) { *(volatile u32 *)address = value; }
+static inline u32 read32(u64 address) {
+  return *(volatile u32*)address;
+}
+static inline void write32(u64 address, u32 value) {
+  *(volatile u32*)address = value;
+}

@@ -7,7 +7,7 @@
 enum { kHole = 0x80001230u, kScratch = 0x40500000 };
 
 // One form at one address. X0 must keep its value: no write-back happens on an abort.
-static void form(const char *text, const void *code, u64 pstate, u64 address) {
+static void form(const char* text, const void* code, u64 pstate, u64 address) {
   cpu.x[0] = address;
   cpu.x[1] = 0x1111;
   cpu.x[2] = 0x2222;
@@ -128,7 +128,7 @@ static u64 set_up_pages(void) {
   const u64 l3 = pool_take(12);
   const u64 base = 0x40a00000;
   stage1_l2[5] = l3 | kTable;
-  u64 *page = (u64 *)l3;
+  u64* page = (u64*)l3;
   const u64 attributes = kTable | kAf | kShared | kNormal | kUxn | kPxn | kUserAp;
   page[0] = kScratch | attributes;
   page[2] = (kScratch + 0x2000) | attributes | kReadOnly;
@@ -156,15 +156,15 @@ static void crossing(u64 pstate) {
   FORM("str x1, [x0]");
   FORM("ldr x1, [x0]");
   address = set_up_pages() + 0x3ffc;
-  for (u64 n = 0; n < 0x6000; n += 8) *(volatile u64 *)(kScratch + n) = kScratch + n;
+  for (u64 n = 0; n < 0x6000; n += 8) *(volatile u64*)(kScratch + n) = kScratch + n;
   FORM("ldr x1, [x0]");
   print("  %x\n", cpu.x[1]);
   FORM("str x2, [x0]");
-  print("  %x %x\n", *(volatile u64 *)(kScratch + 0x5ff8), *(volatile u64 *)(kScratch + 0x4000));
+  print("  %x %x\n", *(volatile u64*)(kScratch + 0x5ff8), *(volatile u64*)(kScratch + 0x4000));
   // A store that faults in its second page leaves the first one alone.
   address = set_up_pages() + 0xffc;
   FORM("str x2, [x0]");
-  print("  %x\n", *(volatile u64 *)(kScratch + 0xff8));
+  print("  %x\n", *(volatile u64*)(kScratch + 0xff8));
 }
 
 static void alignment(u64 pstate) {
@@ -194,7 +194,7 @@ static void alignment(u64 pstate) {
 static void instruction_aborts(void) {
   static const u64 modes[] = {kEl0, kEl1h};
   static const struct {
-    const char *name;
+    const char* name;
     u64 address;
   } targets[] = {{"unmapped at level 1", 0xc0000100}, {"unmapped, second word", 0xc0000ffc},
                  {"outside TTBR0", 0x100000000},      {"outside TTBR1", 0xfffffff000000000},

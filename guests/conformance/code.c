@@ -3,7 +3,12 @@
 #include "../common/lower.h"
 #include "../common/tables.h"
 
-enum { kCode = 0x40500000, kMovX1 = 0xd2800001, kRet = 0xd65f03c0, kSvcDone = 0xd4000001 | 0x7fff << 5 };
+enum {
+  kCode = 0x40500000,
+  kMovX1 = 0xd2800001,
+  kRet = 0xd65f03c0,
+  kSvcDone = 0xd4000001 | 0x7fff << 5
+};
 
 // EL1 may write and execute the 2 MiB that hold kCode; EL0 has no access.
 static void writable_code(void) {
@@ -28,8 +33,8 @@ static void changed(void) {
     print("  written at EL2, run %d: done %d x1 %x\n", (int)value, seen.done, cpu.x[1]);
   }
   // EL1 writes a function, makes it visible by address, calls it; several times.
-  static const char *const names[] = {"ic ivau", "ic ivau, no dc", "ic iallu", "ic ialluis"};
-  const void *const codes[] = {
+  static const char* const names[] = {"ic ivau", "ic ivau, no dc", "ic iallu", "ic ialluis"};
+  const void* const codes[] = {
       CODE("str w2, [x0]; dc cvau, x0; dsb ish; ic ivau, x0; dsb ish; isb; blr x0; nop"),
       CODE("str w2, [x0]; dsb ish; ic ivau, x0; dsb ish; isb; blr x0; nop"),
       CODE("str w2, [x0]; dc cvau, x0; dsb ish; ic iallu; dsb ish; isb; blr x0; nop"),
@@ -51,7 +56,8 @@ static void changed(void) {
   cpu.x[4] = 0x91000421;  // add x1, x1, #1
   cpu.x[5] = kRet;
   run(CODE("str w5, [x0, #4]; mov x6, #20; mov x7, #0x400; 1: str w4, [x0]; dc cvau, x0; dsb ish; "
-           "ic ivau, x0; dsb ish; isb; blr x0; add x4, x4, x7; subs x6, x6, #1; b.ne 1b"), kEl1h);
+           "ic ivau, x0; dsb ish; isb; blr x0; add x4, x4, x7; subs x6, x6, #1; b.ne 1b"),
+      kEl1h);
   print("  loop: done %d x1 %x\n", seen.done, cpu.x[1]);
   // Two virtual addresses of the same code: writing through one changes both.
   writable_code();
@@ -80,11 +86,11 @@ static void changed(void) {
 static void exclusives(void) {
   print("exclusives\n");
   reset_world();
-  *(volatile u64 *)kCode = 5;
-  static const char *const names[] = {
-      "ldxr, stxr", "stxr alone", "ldxr, clrex, stxr", "ldxr, stxr elsewhere", "two stxr",
-      "ldxr x, stxr w", "ldaxp, stlxp", "ldxrb, stxrb"};
-  const void *const codes[] = {
+  *(volatile u64*)kCode = 5;
+  static const char* const names[] = {"ldxr, stxr",           "stxr alone",  "ldxr, clrex, stxr",
+                                      "ldxr, stxr elsewhere", "two stxr",    "ldxr x, stxr w",
+                                      "ldaxp, stlxp",         "ldxrb, stxrb"};
+  const void* const codes[] = {
       CODE("ldxr x1, [x0]; add x1, x1, #1; stxr w2, x1, [x0]"),
       CODE("clrex; mov x1, #9; stxr w2, x1, [x0]"),
       CODE("ldxr x1, [x0]; clrex; stxr w2, x1, [x0]"),
@@ -98,51 +104,53 @@ static void exclusives(void) {
     cpu.x[2] = cpu.x[3] = 7;
     run(codes[n], kEl1h);
     print("  %s: done %d w2 %x w3 %x memory %x\n", names[n], seen.done, cpu.x[2],
-          n == 4 ? cpu.x[3] : 0, *(volatile u64 *)kCode);
+          n == 4 ? cpu.x[3] : 0, *(volatile u64*)kCode);
   }
   // An exception return clears the monitor.
   cpu.x[0] = kCode;
   run(CODE("ldxr x1, [x0]; adr x3, 1f; msr elr_el1, x3; mov x3, #0x3c5; msr spsr_el1, x3; eret; "
-           "1: stxr w2, x1, [x0]"), kEl1h);
+           "1: stxr w2, x1, [x0]"),
+      kEl1h);
   print("  across eret: w2 %x\n", cpu.x[2]);
   if (!is_max()) return;
   print("atomics\n");
-  static const char *const ops[] = {"ldadd",  "ldclr",  "ldeor",  "ldset", "ldsmax",
+  static const char* const ops[] = {"ldadd",  "ldclr",  "ldeor",  "ldset", "ldsmax",
                                     "ldsmin", "ldumax", "ldumin", "swp"};
-  const void *const atomic[] = {
+  const void* const atomic[] = {
       CODE("ldadd x1, x2, [x0]"),  CODE("ldclr x1, x2, [x0]"),  CODE("ldeor x1, x2, [x0]"),
       CODE("ldset x1, x2, [x0]"),  CODE("ldsmax x1, x2, [x0]"), CODE("ldsmin x1, x2, [x0]"),
       CODE("ldumax x1, x2, [x0]"), CODE("ldumin x1, x2, [x0]"), CODE("swp x1, x2, [x0]")};
-  const void *const narrow[] = {
+  const void* const narrow[] = {
       CODE("ldaddb w1, w2, [x0]"),  CODE("ldclrh w1, w2, [x0]"),  CODE("ldeorb w1, w2, [x0]"),
       CODE("ldseth w1, w2, [x0]"),  CODE("ldsmaxb w1, w2, [x0]"), CODE("ldsminb w1, w2, [x0]"),
       CODE("ldumaxh w1, w2, [x0]"), CODE("lduminb w1, w2, [x0]"), CODE("swph w1, w2, [x0]")};
   for (unsigned n = 0; n < COUNT(ops); ++n) {
     for (unsigned wide = 0; wide < 2; ++wide) {
-      *(volatile u64 *)kCode = 0x80f07f0180ff7f80;
+      *(volatile u64*)kCode = 0x80f07f0180ff7f80;
       cpu.x[0] = kCode;
       cpu.x[1] = 0x7123456789abcd81;
       cpu.x[2] = 0;
       run(wide ? atomic[n] : narrow[n], kEl1h);
       print("  %s %s: old %x memory %x\n", ops[n], wide ? "64" : "narrow", cpu.x[2],
-            *(volatile u64 *)kCode);
+            *(volatile u64*)kCode);
     }
   }
-  static const char *const compares[] = {"cas equal", "cas different", "casp equal", "casb"};
-  const void *const cas[] = {CODE("cas x1, x2, [x0]"), CODE("cas x3, x2, [x0]"),
-                             CODE("mov x4, x1; mov x5, #9; mov x6, #1; mov x7, #2; casp x4, x5, x6, x7, [x0]; "
-                                  "mov x1, x4; mov x2, x5"),
-                             CODE("casb w3, w2, [x0]")};
+  static const char* const compares[] = {"cas equal", "cas different", "casp equal", "casb"};
+  const void* const cas[] = {
+      CODE("cas x1, x2, [x0]"), CODE("cas x3, x2, [x0]"),
+      CODE("mov x4, x1; mov x5, #9; mov x6, #1; mov x7, #2; casp x4, x5, x6, x7, [x0]; "
+           "mov x1, x4; mov x2, x5"),
+      CODE("casb w3, w2, [x0]")};
   for (unsigned n = 0; n < COUNT(cas); ++n) {
-    *(volatile u64 *)kCode = 0x1234;
-    *(volatile u64 *)(kCode + 8) = 9;
+    *(volatile u64*)kCode = 0x1234;
+    *(volatile u64*)(kCode + 8) = 9;
     cpu.x[0] = kCode;
     cpu.x[1] = 0x1234;
     cpu.x[2] = 0x5678;
     cpu.x[3] = 0x1111;
     run(cas[n], kEl1h);
     print("  %s: x1 %x x2 %x x3 %x memory %x %x\n", compares[n], cpu.x[1], cpu.x[2], cpu.x[3],
-          *(volatile u64 *)kCode, *(volatile u64 *)(kCode + 8));
+          *(volatile u64*)kCode, *(volatile u64*)(kCode + 8));
   }
 }
 
@@ -150,7 +158,7 @@ static void floating_point(void) {
   print("floating point\n");
   reset_world();
   static const struct {
-    const char *name;
+    const char* name;
     u64 fpcr, a, b;
   } cases[] = {{"1/3", 0, 0x3ff0000000000000, 0x4008000000000000},
                {"1/3 up", 1 << 22, 0x3ff0000000000000, 0x4008000000000000},
@@ -169,14 +177,15 @@ static void floating_point(void) {
     cpu.x[3] = cases[n].b;
     run(CODE("msr fpcr, x1; msr fpsr, xzr; fmov d0, x2; fmov d1, x3; fdiv d2, d0, d1; "
              "fadd d3, d0, d1; fsqrt d4, d1; fmov x4, d2; fmov x5, d3; fmov x6, d4; "
-             "fcmp d0, d1; mrs x7, nzcv; mrs x8, fpsr; fcvtzs x9, d2; mrs x10, fpcr"), kEl1h);
+             "fcmp d0, d1; mrs x7, nzcv; mrs x8, fpsr; fcvtzs x9, d2; mrs x10, fpcr"),
+        kEl1h);
     print("  %s: div %x add %x sqrt %x NZCV %x FPSR %x to integer %x FPCR %x\n", cases[n].name,
           cpu.x[4], cpu.x[5], cpu.x[6], cpu.x[7], cpu.x[8], cpu.x[9], cpu.x[10]);
   }
   cpu.x[0] = kCode;
   run(CODE("movi v0.16b, #0x5a; msr fpcr, xzr"), kEl0);
   run(CODE("str q0, [x0]; umov x1, v0.d[1]"), kEl1h);
-  print("  vector kept across levels: %x %x\n", *(volatile u64 *)kCode, cpu.x[1]);
+  print("  vector kept across levels: %x %x\n", *(volatile u64*)kCode, cpu.x[1]);
 }
 
 void guest_main(void) {

@@ -11,8 +11,9 @@ SNIPPET(hlt_1, "hlt #1");
 SNIPPET(udf, ".word 0");
 SNIPPET(undefined_word, ".word 0xffffffff");
 SNIPPET(branch_misaligned, "adr x0, 1f\nadd x0, x0, #2\n1: br x0");
-SNIPPET(eret_misaligned, "adr x0, 1f\nadd x0, x0, #2\nmsr elr_el1, x0\nmov x0, #0x3c5\n"
-                         "msr spsr_el1, x0\n1: eret");
+SNIPPET(eret_misaligned,
+        "adr x0, 1f\nadd x0, x0, #2\nmsr elr_el1, x0\nmov x0, #0x3c5\n"
+        "msr spsr_el1, x0\n1: eret");
 SNIPPET(eret_instruction, "eret");
 SNIPPET(sp_misaligned_ldr, "mov x0, sp\nadd x0, x0, #4\nmov sp, x0\nldr x1, [sp]");
 SNIPPET(sp_misaligned_stp, "mov x0, sp\nadd x0, x0, #8\nmov sp, x0\nstp x1, x2, [sp, #-16]!");
@@ -23,7 +24,7 @@ SNIPPET(nop, "nop");
 
 static void calls(void) {
   static const struct {
-    const char *name;
+    const char* name;
     u64 pstate;
   } modes[] = {{"EL0", kEl0}, {"EL1t", kEl1t}, {"EL1h", kEl1h}, {"EL2t", kEl2t}, {"EL2h", kEl2h}};
   for (unsigned n = 0; n < COUNT(modes); ++n) {
@@ -66,11 +67,14 @@ static void smc(void) {
 
 static void tge(void) {
   static const struct {
-    const char *name;
-    const void *code;
-  } cases[] = {{"svc #5", svc_5},         {"hvc #0x77", hvc_0x77},
-               {"brk #9", brk_9},         {"udf #0", udf},
-               {"hlt #1", hlt_1},         {"eret", eret_instruction},
+    const char* name;
+    const void* code;
+  } cases[] = {{"svc #5", svc_5},
+               {"hvc #0x77", hvc_0x77},
+               {"brk #9", brk_9},
+               {"udf #0", udf},
+               {"hlt #1", hlt_1},
+               {"eret", eret_instruction},
                {"branch to odd address", branch_misaligned}};
   print("from EL0, HCR.TGE\n");
   for (unsigned n = 0; n < COUNT(cases); ++n) {
@@ -112,12 +116,11 @@ static void alignment(void) {
 
 static void illegal_returns(void) {
   static const struct {
-    const char *name;
+    const char* name;
     u64 spsr;
-  } cases[] = {{"reserved mode 1", 0x3c1},     {"reserved mode 7", 0x3c7},
-               {"EL3h", 0x3cd},                {"IL set, EL1h", 0x1003c5},
-               {"EL1h with flags", 0xf00003c5},
-               {"EL0 with D clear", 0x1c0}};
+  } cases[] = {
+      {"reserved mode 1", 0x3c1}, {"reserved mode 7", 0x3c7},      {"EL3h", 0x3cd},
+      {"IL set, EL1h", 0x1003c5}, {"EL1h with flags", 0xf00003c5}, {"EL0 with D clear", 0x1c0}};
   for (unsigned n = 0; n < COUNT(cases); ++n) {
     reset_world();
     // An illegal return stays at EL2, so the address must be good there.

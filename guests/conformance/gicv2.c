@@ -5,21 +5,59 @@
 
 enum { kGicd = 0x08000000, kGicc = 0x08010000, kGich = 0x08030000, kGicv = 0x08040000 };
 enum {
-  kCtlr = 0, kTyper = 4, kIidr = 8, kIgroupr = 0x80, kIsenabler = 0x100, kIcenabler = 0x180,
-  kIspendr = 0x200, kIcpendr = 0x280, kIsactiver = 0x300, kIcactiver = 0x380, kIpriorityr = 0x400,
-  kItargetsr = 0x800, kIcfgr = 0xc00, kSgir = 0xf00, kCpendsgir = 0xf10, kSpendsgir = 0xf20
+  kCtlr = 0,
+  kTyper = 4,
+  kIidr = 8,
+  kIgroupr = 0x80,
+  kIsenabler = 0x100,
+  kIcenabler = 0x180,
+  kIspendr = 0x200,
+  kIcpendr = 0x280,
+  kIsactiver = 0x300,
+  kIcactiver = 0x380,
+  kIpriorityr = 0x400,
+  kItargetsr = 0x800,
+  kIcfgr = 0xc00,
+  kSgir = 0xf00,
+  kCpendsgir = 0xf10,
+  kSpendsgir = 0xf20
 };
 enum {
-  kPmr = 4, kBpr = 8, kIar = 0xc, kEoir = 0x10, kRpr = 0x14, kHppir = 0x18, kAbpr = 0x1c,
-  kAiar = 0x20, kAeoir = 0x24, kAhppir = 0x28, kApr0 = 0xd0, kNsapr0 = 0xe0, kGiccIidr = 0xfc,
+  kPmr = 4,
+  kBpr = 8,
+  kIar = 0xc,
+  kEoir = 0x10,
+  kRpr = 0x14,
+  kHppir = 0x18,
+  kAbpr = 0x1c,
+  kAiar = 0x20,
+  kAeoir = 0x24,
+  kAhppir = 0x28,
+  kApr0 = 0xd0,
+  kNsapr0 = 0xe0,
+  kGiccIidr = 0xfc,
   kDir = 0x1000
 };
-enum { kHcr = 0, kVtr = 4, kVmcr = 8, kMisr = 0x10, kEisr = 0x20, kElrsr = 0x30, kApr = 0xf0,
-       kLr = 0x100 };
+enum {
+  kHcr = 0,
+  kVtr = 4,
+  kVmcr = 8,
+  kMisr = 0x10,
+  kEisr = 0x20,
+  kElrsr = 0x30,
+  kApr = 0xf0,
+  kLr = 0x100
+};
 
-static u32 gicd(unsigned reg) { return read32(kGicd + reg); }
-static u32 gicc(unsigned reg) { return read32(kGicc + reg); }
-static u32 gich(unsigned reg) { return read32(kGich + reg); }
+static u32 gicd(unsigned reg) {
+  return read32(kGicd + reg);
+}
+static u32 gicc(unsigned reg) {
+  return read32(kGicc + reg);
+}
+static u32 gich(unsigned reg) {
+  return read32(kGich + reg);
+}
 static void set(unsigned reg, unsigned intid) {
   write32(kGicd + reg + intid / 32 * 4, 1u << intid % 32);
 }
@@ -27,7 +65,7 @@ static u32 get(unsigned reg, unsigned intid) {
   return gicd(reg + intid / 32 * 4) >> intid % 32 & 1;
 }
 static void priority(unsigned intid, u8 value) {
-  *(volatile u8 *)(u64)(kGicd + kIpriorityr + intid) = value;
+  *(volatile u8*)(u64)(kGicd + kIpriorityr + intid) = value;
 }
 
 static void reset_gic(void) {
@@ -43,7 +81,7 @@ static void reset_gic(void) {
   }
   for (unsigned n = 0; n < 4; ++n) write32(kGicd + kCpendsgir + 4 * n, ~0u);
   for (unsigned n = 0; n < 128; ++n) priority(n, 0xa0);
-  for (unsigned n = 32; n < 128; ++n) *(volatile u8 *)(u64)(kGicd + kItargetsr + n) = 1;
+  for (unsigned n = 32; n < 128; ++n) *(volatile u8*)(u64)(kGicd + kItargetsr + n) = 1;
   for (unsigned n = 0; n < 4; ++n) {
     write32(kGicc + kApr0 + 4 * n, 0);
     write32(kGicc + kNsapr0 + 4 * n, 0);
@@ -54,12 +92,12 @@ static void reset_gic(void) {
   write32(kGicc + kCtlr, 3);
 }
 
-static const char *signalled(void) {
+static const char* signalled(void) {
   run(CODE("nop; nop; nop"), kEl2h & ~0x3c0ul);
   return seen.done ? "none" : seen.vector % 4 == 1 ? "irq" : seen.vector % 4 == 2 ? "fiq" : "?";
 }
 
-static void status(const char *name, unsigned intid) {
+static void status(const char* name, unsigned intid) {
   print("%s: signal %s HPPIR %x RPR %x APR %x %x %x %x; INTID %d pending %d active %d\n", name,
         signalled(), (u64)gicc(kHppir), (u64)gicc(kRpr), (u64)gicc(kApr0), (u64)gicc(kApr0 + 4),
         (u64)gicc(kApr0 + 8), (u64)gicc(kApr0 + 12), (int)intid, (int)get(kIspendr, intid),
@@ -71,7 +109,7 @@ static void registers(void) {
   print("GICD_TYPER %x GICC_IIDR %x GICH_VTR %x GICV_IIDR %x PIDR2 %x\n", (u64)gicd(kTyper),
         (u64)gicc(kGiccIidr), (u64)gich(kVtr), (u64)read32(kGicv + kGiccIidr), (u64)gicd(0xfe8));
   static const struct {
-    const char *name;
+    const char* name;
     u64 address;
   } words[] = {{"GICD_CTLR", kGicd + kCtlr},
                {"SGI IPRIORITYR", kGicd + kIpriorityr},
@@ -130,9 +168,9 @@ static void life_of_an_spi(void) {
   write32(kGicd + kCtlr, 0);
   status("distributor off", 40);
   write32(kGicd + kCtlr, 3);
-  *(volatile u8 *)(u64)(kGicd + kItargetsr + 40) = 0;
+  *(volatile u8*)(u64)(kGicd + kItargetsr + 40) = 0;
   status("no target", 40);
-  *(volatile u8 *)(u64)(kGicd + kItargetsr + 40) = 1;
+  *(volatile u8*)(u64)(kGicd + kItargetsr + 40) = 1;
   set(kIcpendr, 40);
   status("pending cleared", 40);
   set(kIsactiver, 40);
@@ -154,11 +192,11 @@ static void preemption(void) {
       priority(intid, levels[n]);
       set(kIsenabler, intid);
       set(kIspendr, intid);
-      const char *signal = signalled();
+      const char* signal = signalled();
       print("  %2x: %s", (u64)levels[n], signal);
       if (signal[0] != 'n') {
-        print(" IAR %x RPR %x APR %x %x %x %x", (u64)gicc(kIar), (u64)gicc(kRpr),
-              (u64)gicc(kApr0), (u64)gicc(kApr0 + 4), (u64)gicc(kApr0 + 8), (u64)gicc(kApr0 + 12));
+        print(" IAR %x RPR %x APR %x %x %x %x", (u64)gicc(kIar), (u64)gicc(kRpr), (u64)gicc(kApr0),
+              (u64)gicc(kApr0 + 4), (u64)gicc(kApr0 + 8), (u64)gicc(kApr0 + 12));
       }
       print("\n");
     }
@@ -256,9 +294,9 @@ static void groups(void) {
   print("  active %d\n", (int)get(kIsactiver, 41));
 }
 
-static void lists(const char *name) {
-  print("  %s: LR %x %x %x %x MISR %x EISR %x ELRSR %x VMCR %x APR %x HCR %x maintenance %d\n", name,
-        (u64)gich(kLr), (u64)gich(kLr + 4), (u64)gich(kLr + 8), (u64)gich(kLr + 12),
+static void lists(const char* name) {
+  print("  %s: LR %x %x %x %x MISR %x EISR %x ELRSR %x VMCR %x APR %x HCR %x maintenance %d\n",
+        name, (u64)gich(kLr), (u64)gich(kLr + 4), (u64)gich(kLr + 8), (u64)gich(kLr + 12),
         (u64)gich(kMisr), (u64)gich(kEisr), (u64)gich(kElrsr), (u64)gich(kVmcr), (u64)gich(kApr),
         (u64)gich(kHcr), (int)get(kIspendr, 25));
 }
@@ -271,21 +309,24 @@ static void reset_virtual(void) {
   write32(kGich + kHcr, 1);
 }
 
-#define LR(state, hw, group, intid, source, prio) \
-  ((u32)(hw) << 31 | (u32)(group) << 30 | (u32)(state) << 28 | (prio) >> 3 << 23 | (source) << 10 | (intid))
+#define LR(state, hw, group, intid, source, prio)                                  \
+  ((u32)(hw) << 31 | (u32)(group) << 30 | (u32)(state) << 28 | (prio) >> 3 << 23 | \
+   (source) << 10 | (intid))
 #define UNMASK "msr daifclr, #3; nop; nop; nop"
 // X0 is GICV.
 #define ACK "ldr w1, [x0, #0x18]; ldr w2, [x0, #0xc]; ldr w3, [x0, #0x14]"
 #define END "str w2, [x0, #0x10]; ldr w3, [x0, #0x14]"
 
-static void guest(const char *name, const void *code) {
+static void guest(const char* name, const void* code) {
   cpu.x[0] = kGicv;
   show(name, code, kEl1h);
   print("    x1 %x x2 %x x3 %x x4 %x\n", cpu.x[1], cpu.x[2], cpu.x[3], cpu.x[4]);
   cpu.x[1] = cpu.x[2] = cpu.x[3] = cpu.x[4] = 0;
 }
 
-static void write_list(unsigned n, u32 value) { write32(kGich + kLr + 4 * n, value); }
+static void write_list(unsigned n, u32 value) {
+  write32(kGich + kLr + 4 * n, value);
+}
 
 static void virtual_interrupts(void) {
   print("list registers\n");
@@ -343,8 +384,9 @@ static void virtual_interrupts(void) {
   guest("IAR and AIAR", CODE("ldr w1, [x0, #0xc]; ldr w2, [x0, #0x20]; ldr w3, [x0, #0x14]; "
                              "str w2, [x0, #0x24]; ldr w4, [x0, #0x14]"));
   lists("ended");
-  guest("CTLR, PMR, BPR, ABPR", CODE("mov w1, #0x80; str w1, [x0, #4]; ldr w1, [x0]; ldr w2, [x0, #4]; "
-                                     "ldr w3, [x0, #8]; ldr w4, [x0, #0x1c]"));
+  guest("CTLR, PMR, BPR, ABPR",
+        CODE("mov w1, #0x80; str w1, [x0, #4]; ldr w1, [x0]; ldr w2, [x0, #4]; "
+             "ldr w3, [x0, #8]; ldr w4, [x0, #0x1c]"));
   lists("PMR");
   write_list(0, LR(1, 0, 1, 51, 0, 0xa0));
   guest("masked by PMR", CODE(UNMASK));
@@ -353,10 +395,10 @@ static void virtual_interrupts(void) {
 static void maintenance(void) {
   print("maintenance\n");
   static const struct {
-    const char *name;
+    const char* name;
     u32 hcr;
-  } cases[] = {{"UIE", 3}, {"LRENPIE", 5}, {"NPIE", 9}, {"VGrp0EIE", 0x11}, {"VGrp0DIE", 0x21},
-               {"VGrp1EIE", 0x41}, {"VGrp1DIE", 0x81}, {"disabled", 0xfe}};
+  } cases[] = {{"UIE", 3},         {"LRENPIE", 5},     {"NPIE", 9},        {"VGrp0EIE", 0x11},
+               {"VGrp0DIE", 0x21}, {"VGrp1EIE", 0x41}, {"VGrp1DIE", 0x81}, {"disabled", 0xfe}};
   for (unsigned n = 0; n < COUNT(cases); ++n) {
     reset_virtual();
     print(" %s\n", cases[n].name);

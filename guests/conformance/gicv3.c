@@ -1,13 +1,26 @@
-// The GICv3 as software at EL2 and EL1 sees it: distributor, redistributor, CPU interface, priorities,
-// preemption, list registers and the maintenance interrupt.
+// The GICv3 as software at EL2 and EL1 sees it: distributor, redistributor, CPU interface,
+// priorities, preemption, list registers and the maintenance interrupt.
 #include "../common/console.h"
 #include "../common/lower.h"
 
 enum { kGicd = 0x08000000, kGicr = 0x080a0000, kSgi = kGicr + 0x10000 };
 enum {
-  kCtlr = 0, kTyper = 4, kIgroupr = 0x80, kIsenabler = 0x100, kIcenabler = 0x180, kIspendr = 0x200,
-  kIcpendr = 0x280, kIsactiver = 0x300, kIcactiver = 0x380, kIpriorityr = 0x400, kItargetsr = 0x800,
-  kIcfgr = 0xc00, kIgrpmodr = 0xd00, kSgir = 0xf00, kIrouter = 0x6000, kPidr2 = 0xffe8
+  kCtlr = 0,
+  kTyper = 4,
+  kIgroupr = 0x80,
+  kIsenabler = 0x100,
+  kIcenabler = 0x180,
+  kIspendr = 0x200,
+  kIcpendr = 0x280,
+  kIsactiver = 0x300,
+  kIcactiver = 0x380,
+  kIpriorityr = 0x400,
+  kItargetsr = 0x800,
+  kIcfgr = 0xc00,
+  kIgrpmodr = 0xd00,
+  kSgir = 0xf00,
+  kIrouter = 0x6000,
+  kPidr2 = 0xffe8
 };
 
 #define ICC_PMR S3_0_C4_C6_0
@@ -43,7 +56,9 @@ enum {
 #define ICH_LR2 S3_4_C12_C12_2
 #define ICH_LR3 S3_4_C12_C12_3
 
-static u64 bank(unsigned intid) { return intid < 32 ? kSgi : kGicd; }
+static u64 bank(unsigned intid) {
+  return intid < 32 ? kSgi : kGicd;
+}
 static void set(unsigned reg, unsigned intid) {
   write32(bank(intid) + reg + intid / 32 * 4, 1u << intid % 32);
 }
@@ -51,7 +66,7 @@ static u32 get(unsigned reg, unsigned intid) {
   return read32(bank(intid) + reg + intid / 32 * 4) >> intid % 32 & 1;
 }
 static void priority(unsigned intid, u8 value) {
-  *(volatile u8 *)(bank(intid) + kIpriorityr + intid) = value;
+  *(volatile u8*)(bank(intid) + kIpriorityr + intid) = value;
 }
 
 static void reset_gic(void) {
@@ -82,13 +97,13 @@ static void reset_gic(void) {
   ISB();
 }
 
-static const char *signalled(void) {
+static const char* signalled(void) {
   // At EL2 with interrupts unmasked.
   run(CODE("nop; nop; nop"), kEl2h & ~0x3c0ul);
   return seen.done ? "none" : seen.vector % 4 == 1 ? "irq" : seen.vector % 4 == 2 ? "fiq" : "?";
 }
 
-static void status(const char *name, unsigned intid) {
+static void status(const char* name, unsigned intid) {
   print("%s: signal %s HPPIR0 %x HPPIR1 %x RPR %x AP0R %x AP1R %x; INTID %d pending %d active %d\n",
         name, signalled(), MRS(ICC_HPPIR0), MRS(ICC_HPPIR1), MRS(ICC_RPR), MRS(ICC_AP0R0),
         MRS(ICC_AP1R0), (int)intid, (int)get(kIspendr, intid), (int)get(kIsactiver, intid));
@@ -107,7 +122,7 @@ static void identification(void) {
 static void registers(void) {
   print("registers keep\n");
   static const struct {
-    const char *name;
+    const char* name;
     u64 address;
   } words[] = {{"SGI IPRIORITYR", kSgi + kIpriorityr},
                {"SPI IPRIORITYR", kGicd + kIpriorityr + 40},
@@ -229,7 +244,7 @@ static void preemption(void) {
       priority(intid, levels[n]);
       set(kIsenabler, intid);
       set(kIspendr, intid);
-      const char *signal = signalled();
+      const char* signal = signalled();
       print("  %2x: %s", (u64)levels[n], signal);
       if (signal[0] != 'n') {
         print(" IAR %x RPR %x AP1R %x", MRS(ICC_IAR1), MRS(ICC_RPR), MRS(ICC_AP1R0));
@@ -324,7 +339,7 @@ static void private_interrupts(void) {
   MSR(ICC_EOIR1, 26);
 }
 
-static void lists(const char *name) {
+static void lists(const char* name) {
   ISB();
   print("  %s: LR %x %x %x %x MISR %x EISR %x ELRSR %x VMCR %x AP1R %x HCR %x maintenance %d\n",
         name, MRS(ICH_LR0), MRS(ICH_LR1), MRS(ICH_LR2), MRS(ICH_LR3), MRS(ICH_MISR), MRS(ICH_EISR),
@@ -344,7 +359,7 @@ static void reset_virtual(void) {
   ISB();
 }
 
-static void guest(const char *name, const void *code) {
+static void guest(const char* name, const void* code) {
   show(name, code, kEl1h);
   print("    x1 %x x2 %x x3 %x x4 %x\n", cpu.x[1], cpu.x[2], cpu.x[3], cpu.x[4]);
   cpu.x[1] = cpu.x[2] = cpu.x[3] = cpu.x[4] = 0;
@@ -354,8 +369,9 @@ static void guest(const char *name, const void *code) {
 #define ACK "mrs x1, S3_0_C12_C12_2; mrs x2, S3_0_C12_C12_0; mrs x3, S3_0_C12_C11_3"
 #define END "mov x0, x2; msr S3_0_C12_C12_1, x0; mrs x3, S3_0_C12_C11_3"
 
-#define LR(state, hw, intid, pintid, prio) \
-  ((u64)(state) << 62 | (u64)(hw) << 61 | BIT(60) | (u64)(prio) << 48 | (u64)(pintid) << 32 | (intid))
+#define LR(state, hw, intid, pintid, prio)                                                    \
+  ((u64)(state) << 62 | (u64)(hw) << 61 | BIT(60) | (u64)(prio) << 48 | (u64)(pintid) << 32 | \
+   (intid))
 
 static void virtual_interrupts(void) {
   print("list registers\n");
@@ -413,10 +429,10 @@ static void maintenance(void) {
   print("maintenance\n");
   reset_virtual();
   static const struct {
-    const char *name;
+    const char* name;
     u64 hcr;
-  } cases[] = {{"UIE", 3}, {"LRENPIE", 5}, {"NPIE", 9}, {"VGrp0EIE", 0x11}, {"VGrp0DIE", 0x21},
-               {"VGrp1EIE", 0x41}, {"VGrp1DIE", 0x81}, {"disabled", 0xfe}};
+  } cases[] = {{"UIE", 3},         {"LRENPIE", 5},     {"NPIE", 9},        {"VGrp0EIE", 0x11},
+               {"VGrp0DIE", 0x21}, {"VGrp1EIE", 0x41}, {"VGrp1DIE", 0x81}, {"disabled", 0xfe}};
   for (unsigned n = 0; n < COUNT(cases); ++n) {
     reset_virtual();
     print(" %s\n", cases[n].name);
@@ -447,8 +463,8 @@ static void virtual_controls(void) {
   print("virtual CPU interface\n");
   reset_virtual();
   guest("PMR 0x80, CTLR", CODE("mov x1, #0x80; msr S3_0_C4_C6_0, x1; mrs x1, S3_0_C4_C6_0; "
-                              "mrs x2, S3_0_C12_C12_4; mrs x3, S3_0_C12_C12_7; "
-                              "mrs x4, S3_0_C12_C12_3"));
+                               "mrs x2, S3_0_C12_C12_4; mrs x3, S3_0_C12_C12_7; "
+                               "mrs x4, S3_0_C12_C12_3"));
   lists("PMR");
   MSR(ICH_LR0, LR(1, 0, 50, 0, 0xa0));
   guest("masked by PMR", CODE(UNMASK));
@@ -472,10 +488,10 @@ static void virtual_controls(void) {
                                              "mrs x3, S3_0_C12_C11_3; msr S3_0_C12_C8_1, x2"));
   lists("ended");
   static const struct {
-    const char *name;
+    const char* name;
     u64 hcr;
-  } traps[] = {{"TC", 1 | BIT(10)}, {"TALL0", 1 | BIT(11)}, {"TALL1", 1 | BIT(12)},
-               {"TDIR", 1 | BIT(14)}};
+  } traps[] = {
+      {"TC", 1 | BIT(10)}, {"TALL0", 1 | BIT(11)}, {"TALL1", 1 | BIT(12)}, {"TDIR", 1 | BIT(14)}};
   for (unsigned n = 0; n < COUNT(traps); ++n) {
     reset_virtual();
     MSR(ICH_HCR, traps[n].hcr);

@@ -14,16 +14,19 @@ static const u64 kAll = 0x3c0;
 
 static void virtual_ones(void) {
   static const struct {
-    const char *name;
+    const char* name;
     u64 hcr;
-  } kinds[] = {{"VI", BIT(7)}, {"VF", BIT(6)}, {"VSE", BIT(8)},
-               {"VI, VF", BIT(7) | BIT(6)}, {"VI, VF, VSE", BIT(6) | BIT(7) | BIT(8)}};
+  } kinds[] = {{"VI", BIT(7)},
+               {"VF", BIT(6)},
+               {"VSE", BIT(8)},
+               {"VI, VF", BIT(7) | BIT(6)},
+               {"VI, VF, VSE", BIT(6) | BIT(7) | BIT(8)}};
   static const u64 routes[] = {0, BIT(3) | BIT(4) | BIT(5), BIT(4), BIT(3), BIT(5)};
   for (unsigned k = 0; k < COUNT(kinds); ++k) {
     for (unsigned r = 0; r < COUNT(routes); ++r) {
       print("%s, AMO IMO FMO %x\n", kinds[k].name, routes[r] >> 3);
-      static const u64 states[] = {kEl1h & ~0x3c0ul, kEl0 & ~0x3c0ul, kEl1h, kEl1h & ~0x80ul,
-                                   kEl1h & ~0x40ul, kEl1h & ~0x100ul};
+      static const u64 states[] = {kEl1h & ~0x3c0ul, kEl0 & ~0x3c0ul, kEl1h,
+                                   kEl1h & ~0x80ul,  kEl1h & ~0x40ul, kEl1h & ~0x100ul};
       for (unsigned s = 0; s < COUNT(states); ++s) {
         reset_world();
         MSR(hcr_el2, MRS(hcr_el2) | kinds[k].hcr | routes[r]);
@@ -66,10 +69,10 @@ static void physical(void) {
   MSR(cnthp_ctl_el2, 1);
   ISB();
   static const struct {
-    const char *name;
+    const char* name;
     u64 hcr;
   } routes[] = {{"IMO 0", 0}, {"IMO", BIT(4)}, {"TGE", BIT(27)}, {"IMO, VI", BIT(4) | BIT(7)}};
-  static const u64 states[] = {kEl0,  kEl0 & ~0x3c0ul,  kEl1h, kEl1h & ~0x3c0ul,
+  static const u64 states[] = {kEl0,  kEl0 & ~0x3c0ul,  kEl1h,          kEl1h & ~0x3c0ul,
                                kEl2h, kEl2h & ~0x3c0ul, kEl2h & ~0x80ul};
   for (unsigned r = 0; r < COUNT(routes); ++r) {
     for (unsigned s = 0; s < COUNT(states); ++s) {
@@ -110,22 +113,29 @@ static void nested(void) {
   print("\n  EL2's own: ELR is the vector, ESR %x SPSR %x\n", cpu.esr, cpu.spsr);
   reset_world();
   show("  eret to EL0 and svc",
-       CODE("adr x0, 1f; msr elr_el1, x0; mov x0, #0x3c0; msr spsr_el1, x0; eret; 1: svc #7"), kEl1h);
-  show("  eret to EL1t", CODE("adr x0, 1f; msr elr_el1, x0; mov x0, #0x3c4; msr spsr_el1, x0; "
-                              "eret; 1: mrs x1, spsel; mrs x2, currentel; svc #8"), kEl1h);
+       CODE("adr x0, 1f; msr elr_el1, x0; mov x0, #0x3c0; msr spsr_el1, x0; eret; 1: svc #7"),
+       kEl1h);
+  show("  eret to EL1t",
+       CODE("adr x0, 1f; msr elr_el1, x0; mov x0, #0x3c4; msr spsr_el1, x0; "
+            "eret; 1: mrs x1, spsel; mrs x2, currentel; svc #8"),
+       kEl1h);
   print("  SPSel %x CurrentEL %x\n", cpu.x[1], cpu.x[2]);
   show("  eret to EL2 from EL1",
-       CODE("adr x0, 1f; msr elr_el1, x0; mov x0, #0x3c9; msr spsr_el1, x0; eret; 1: svc #9"), kEl1h);
+       CODE("adr x0, 1f; msr elr_el1, x0; mov x0, #0x3c9; msr spsr_el1, x0; eret; 1: svc #9"),
+       kEl1h);
   show("  eret to EL1 with flags",
        CODE("adr x0, 1f; msr elr_el1, x0; mov x0, #0x5; movk x0, #0xa000, lsl #16; "
-            "msr spsr_el1, x0; eret; 1: mrs x1, nzcv; mrs x2, daif; svc #10"), kEl1h);
+            "msr spsr_el1, x0; eret; 1: mrs x1, nzcv; mrs x2, daif; svc #10"),
+       kEl1h);
   print("  NZCV %x DAIF %x\n", cpu.x[1], cpu.x[2]);
   // Stack pointers are banked.
   reset_world();
   cpu.sp_el0 = 0x1110;
   cpu.sp_el1 = 0x2220;
-  show("  sp at EL1h", CODE("mov x1, sp; mrs x2, sp_el0; msr spsel, #0; mov x3, sp; msr spsel, #1; "
-                            "add sp, sp, #16"), kEl1h);
+  show("  sp at EL1h",
+       CODE("mov x1, sp; mrs x2, sp_el0; msr spsel, #0; mov x3, sp; msr spsel, #1; "
+            "add sp, sp, #16"),
+       kEl1h);
   print("  sp %x sp_el0 %x with SPSel 0 %x; after: SP_EL0 %x SP_EL1 %x\n", cpu.x[1], cpu.x[2],
         cpu.x[3], cpu.sp_el0, cpu.sp_el1);
   // PAN at entry (Armv8.1): set unless SCTLR_EL1.SPAN.

@@ -10,13 +10,15 @@ u64 smc_call(u64 function, u64 a, u64 b, u64 c);
 extern const char secondary_start[];
 
 static volatile u64 arrived[kCpus], order[kCpus], result[kCpus];
-static volatile u64 work;          // A function for the others to run once.
-static volatile u64 generation;    // Counts the works given out.
+static volatile u64 work;        // A function for the others to run once.
+static volatile u64 generation;  // Counts the works given out.
 static volatile u64 counter, lock;
 
-static unsigned self(void) { return MRS(mpidr_el1) & 0xff; }
+static unsigned self(void) {
+  return MRS(mpidr_el1) & 0xff;
+}
 
-static u64 add(volatile u64 *where, u64 amount) {
+static u64 add(volatile u64* where, u64 amount) {
   u64 old;
   u32 failed;
   __asm__ volatile("1: ldaxr %0, [%2]; add x9, %0, %3; stlxr %w1, x9, [%2]; cbnz %w1, 1b"
@@ -77,8 +79,7 @@ static void power(void) {
   print("  CPU_ON 0 %x 9 %x\n", smc_call(0xc4000003, 0, (u64)secondary_start, 0),
         smc_call(0xc4000003, 9, (u64)secondary_start, 0));
   for (u64 n = 1; n < kCpus; ++n) {
-    print("  CPU_ON %d %x", (int)n,
-          smc_call(0xc4000003, n, (u64)secondary_start, (u64)secondary));
+    print("  CPU_ON %d %x", (int)n, smc_call(0xc4000003, n, (u64)secondary_start, (u64)secondary));
     while (!arrived[n]) __asm__ volatile("wfe" ::: "memory");
     print(" arrived %x again %x AFFINITY_INFO %x\n", arrived[n],
           smc_call(0xc4000003, n, (u64)secondary_start, (u64)secondary),
@@ -86,7 +87,9 @@ static void power(void) {
   }
 }
 
-static void note_identity(unsigned me) { result[me] = MRS(mpidr_el1); }
+static void note_identity(unsigned me) {
+  result[me] = MRS(mpidr_el1);
+}
 
 static void count(unsigned me) {
   (void)me;
@@ -144,7 +147,9 @@ static void sgi_to(u64 value) {
   ISB();
 }
 
-static void peek_sgi(unsigned me) { result[me] = MRS(S3_0_C12_C12_2); }
+static void peek_sgi(unsigned me) {
+  result[me] = MRS(S3_0_C12_C12_2);
+}
 
 static void interrupts(void) {
   print("SGIs\n");
@@ -206,7 +211,9 @@ static void own_tables(unsigned me) {
   __asm__ volatile("tlbi alle2; dsb sy; isb" ::: "memory");
 }
 
-static void load(unsigned me) { result[me] = *(volatile u64 *)0x80001010ul; }
+static void load(unsigned me) {
+  result[me] = *(volatile u64*)0x80001010ul;
+}
 
 static void broadcast(void) {
   print("TLB maintenance\n");
@@ -215,8 +222,8 @@ static void broadcast(void) {
   shared_l1[1] = 0x40000000ul | kBlock | kAf | kShared | kNormal;
   shared_l1[2] = (u64)shared_l2 | kTable;
   shared_l2[0] = (u64)shared_l3 | kTable;
-  *(volatile u64 *)0x40500010 = 0xaaaa;
-  *(volatile u64 *)0x40501010 = 0xbbbb;
+  *(volatile u64*)0x40500010 = 0xaaaa;
+  *(volatile u64*)0x40501010 = 0xbbbb;
   shared_l3[1] = 0x40500000 | page;
   own_tables(0);
   on_others(own_tables);

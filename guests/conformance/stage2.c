@@ -8,10 +8,10 @@ enum { kTarget = 0x40500000, kIpa = 0x80000000u };
 
 static struct tables stage2;
 
-#define AT(operation, va)                                                       \
-  ({                                                                            \
-    __asm__ volatile("at " operation ", %0; isb" ::"r"((u64)(va)) : "memory");  \
-    MRS(par_el1);                                                               \
+#define AT(operation, va)                                                      \
+  ({                                                                           \
+    __asm__ volatile("at " operation ", %0; isb" ::"r"((u64)(va)) : "memory"); \
+    MRS(par_el1);                                                              \
   })
 
 // Stage 2 tables of `bits` input bits whose walk starts where it must; RAM maps to itself.
@@ -23,7 +23,8 @@ static void use_stage2(unsigned granule, unsigned bits) {
   const u64 sl0 = granule == k4K ? 2 - stage2.start : 3 - stage2.start;
   const u64 tg0 = granule == k4K ? 0 : granule == k64K ? 1 : 2;
   for (u64 at = 0; at < 0x2000000; at += BIT(granule)) {
-    map(&stage2, 0x40000000 + at, 0x40000000 + at, 3, kAf | kShared | kS2Normal | kS2Read | kS2Write);
+    map(&stage2, 0x40000000 + at, 0x40000000 + at, 3,
+        kAf | kShared | kS2Normal | kS2Read | kS2Write);
   }
   // Stage 1 maps 1 GiB of addresses from 0x80000000, for all and executable.
   stage1_l1[2] = kIpa | kBlock | kAf | kShared | kNormal | kRoAll;
@@ -36,13 +37,13 @@ static void use_stage2(unsigned granule, unsigned bits) {
 
 enum { kRx = kIpa, kRw = 0xc0000000u };  // The two addresses of kIpa.
 
-static void access(const char *name, const void *code, u64 va, u64 pstate) {
+static void access(const char* name, const void* code, u64 va, u64 pstate) {
   tlbi_all();
   cpu.x[0] = va;
   show(name, code, pstate);
 }
 
-static void fetch(const char *name, u64 va, u64 pstate) {
+static void fetch(const char* name, u64 va, u64 pstate) {
   tlbi_all();
   run_at(va, pstate);
   show_seen(name);
@@ -62,7 +63,7 @@ static void try_all(u64 offset) {
 }
 
 static void permissions(void) {
-  *(volatile u32 *)kTarget = 0xd4000001u | 0x7fff << 5;  // SVC #0x7fff
+  *(volatile u32*)kTarget = 0xd4000001u | 0x7fff << 5;  // SVC #0x7fff
   for (u64 s2ap = 0; s2ap < 4; ++s2ap) {
     const unsigned xns = is_max() ? 4 : 3;
     for (unsigned xn = 0; xn < xns; xn += is_max() ? 1 : 2) {
@@ -76,7 +77,7 @@ static void permissions(void) {
   }
 }
 
-static const char *granule_name(unsigned granule) {
+static const char* granule_name(unsigned granule) {
   return granule == k4K ? "4K" : granule == k16K ? "16K" : "64K";
 }
 
@@ -85,7 +86,7 @@ static void faults(unsigned granule) {
   const u64 offset = 0x12344560;
   for (unsigned level = granule == k4K ? 1 : 2; level <= 3; ++level) {
     static const struct {
-      const char *name;
+      const char* name;
       u64 set, clear;
     } cases[] = {{"valid", 0, 0},
                  {"invalid", 0, 1},
@@ -96,7 +97,7 @@ static void faults(unsigned granule) {
       use_stage2(granule, granule == k4K ? 32 : 36);
       const unsigned shift = granule + (3 - level) * (granule - 3);
       const u64 pa = kTarget & ~(BIT(shift) - 1);
-      u64 *entry = map(&stage2, kIpa + offset, pa, level, rights | cases[n].set);
+      u64* entry = map(&stage2, kIpa + offset, pa, level, rights | cases[n].set);
       *entry &= ~cases[n].clear;
       print("%s level %d %s\n", granule_name(granule), (int)level, cases[n].name);
       access("  ldr", CODE("ldr x1, [x0]"), kRw + offset, kEl1h);
@@ -135,10 +136,12 @@ static void input_too_large(void) {
 // Tables of stage 1 in memory that stage 2 does not give, or gives for reading only.
 static void walks(void) {
   static const struct {
-    const char *name;
+    const char* name;
     u64 set, clear;
-  } cases[] = {{"table readable", 0, 0},      {"table unmapped", 0, 1},
-               {"table AF clear", 0, kAf},    {"table not readable", 0, kS2Read | kS2Write},
+  } cases[] = {{"table readable", 0, 0},
+               {"table unmapped", 0, 1},
+               {"table AF clear", 0, kAf},
+               {"table not readable", 0, kS2Read | kS2Write},
                {"table read-only", 0, kS2Write}};
   for (unsigned n = 0; n < COUNT(cases); ++n) {
     for (unsigned level = 1; level <= 3; ++level) {
@@ -148,7 +151,7 @@ static void walks(void) {
       map(&stage1, va & ~0xffful, kTarget, 3, kAf | kShared | kNormal | kRwAll);
       const u64 where = (u64)descriptor(&stage1, va, level, 0) & ~0xffful;
       // Tables live beyond what use_stage2() mapped page by page only if the pool has grown so far.
-      u64 *entry = map(&stage2, where, where, 3, kAf | kShared | kS2Normal | kS2Read | kS2Write);
+      u64* entry = map(&stage2, where, where, 3, kAf | kShared | kS2Normal | kS2Read | kS2Write);
       *entry &= ~cases[n].clear;
       MSR(ttbr0_el1, stage1.root);
       MSR(tcr_el1, kTcrDefault1 | tcr_of(&stage1));
@@ -207,11 +210,11 @@ static void maintenance(void) {
   use_stage2(k4K, 32);
   struct tables first = new_tables(k4K, 36), second = new_tables(k4K, 36);
   const u64 va = 0x712345000;
-  *(volatile u64 *)(kTarget + 0x10) = 0xaaaa;
-  *(volatile u64 *)(kTarget + 0x1010) = 0xbbbb;
-  *(volatile u64 *)(kTarget + 0x2010) = 0xcccc;
+  *(volatile u64*)(kTarget + 0x10) = 0xaaaa;
+  *(volatile u64*)(kTarget + 0x1010) = 0xbbbb;
+  *(volatile u64*)(kTarget + 0x2010) = 0xcccc;
   const u64 rights = kAf | kShared | kNormal | kRwAll;
-  u64 *one = map(&first, va, kTarget, 3, rights | kNotGlobal);
+  u64* one = map(&first, va, kTarget, 3, rights | kNotGlobal);
   map(&second, va, kTarget + 0x1000, 3, rights | kNotGlobal);
   MSR(ttbr0_el1, first.root | 1ul << 48);
   MSR(tcr_el1, kTcrDefault1 | tcr_of(&first));
@@ -219,11 +222,11 @@ static void maintenance(void) {
 #define LOAD(name)                                                       \
   (cpu.x[0] = va + 0x10, cpu.x[1] = 0, run(CODE("ldr x1, [x0]"), kEl1h), \
    print("  %s: %s %x\n", name, seen.done ? "loaded" : "fault", cpu.x[1]))
-#define FLUSH(text)                                                                   \
-  do {                                                                                \
-    DSB();                                                                            \
-    cpu.x[0] = va >> 12 | 1ul << 48;                                                  \
-    run(CODE(text "; dsb sy; isb"), kEl1h);                                           \
+#define FLUSH(text)                         \
+  do {                                      \
+    DSB();                                  \
+    cpu.x[0] = va >> 12 | 1ul << 48;        \
+    run(CODE(text "; dsb sy; isb"), kEl1h); \
   } while (0)
   LOAD("ASID 1");
   MSR(ttbr0_el1, second.root | 2ul << 48);
@@ -260,7 +263,8 @@ static void maintenance(void) {
   struct tables other = stage2;
   other.root = pool_take(12);
   for (u64 at = 0; at < 0x2000000; at += 0x1000) {
-    map(&other, 0x40000000 + at, 0x40000000 + at, 3, kAf | kShared | kS2Normal | kS2Read | kS2Write);
+    map(&other, 0x40000000 + at, 0x40000000 + at, 3,
+        kAf | kShared | kS2Normal | kS2Read | kS2Write);
   }
   map(&other, kTarget, kTarget + 0x1000, 3, kAf | kShared | kS2Normal | kS2Read | kS2Write);
   MSR(vttbr_el2, other.root | 2ul << 48);

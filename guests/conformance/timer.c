@@ -5,7 +5,9 @@
 
 enum { kGicd = 0x08000000, kSgi = 0x080b0000 };
 
-static u32 pending(void) { return read32(kSgi + 0x200) & 0x7c000000; }
+static u32 pending(void) {
+  return read32(kSgi + 0x200) & 0x7c000000;
+}
 
 static void set_up(void) {
   reset_world();
@@ -22,39 +24,39 @@ static void set_up(void) {
   ISB();
 }
 
-#define TIMER(name, ctl, cval, tval)                                                       \
-  do {                                                                                     \
-    print("%s\n", name);                                                                   \
-    set_up();                                                                              \
-    static const struct {                                                                  \
-      const char *when;                                                                    \
-      u64 value;                                                                           \
-    } cases[] = {{"past", 0}, {"far future", ~0ul >> 1}, {"all ones", ~0ul}};              \
-    for (unsigned n = 0; n < COUNT(cases); ++n) {                                          \
-      for (u64 control = 0; control < 4; ++control) {                                      \
-        MSR(cval, cases[n].value);                                                         \
-        MSR(ctl, control);                                                                 \
-        ISB();                                                                             \
-        print("  %s CTL %x: reads %x CVAL %x pending %x\n", cases[n].when, control, MRS(ctl), \
-              MRS(cval), (u64)pending());                                                  \
-      }                                                                                    \
-    }                                                                                      \
-    MSR(ctl, ~0ul);                                                                        \
-    print("  CTL of all ones %x", MRS(ctl));                                               \
-    MSR(ctl, 1);                                                                           \
-    MSR(tval, 0x7fffffff);                                                                 \
-    ISB();                                                                                 \
-    const u64 ahead = MRS(tval);                                                           \
+#define TIMER(name, ctl, cval, tval)                                                             \
+  do {                                                                                           \
+    print("%s\n", name);                                                                         \
+    set_up();                                                                                    \
+    static const struct {                                                                        \
+      const char* when;                                                                          \
+      u64 value;                                                                                 \
+    } cases[] = {{"past", 0}, {"far future", ~0ul >> 1}, {"all ones", ~0ul}};                    \
+    for (unsigned n = 0; n < COUNT(cases); ++n) {                                                \
+      for (u64 control = 0; control < 4; ++control) {                                            \
+        MSR(cval, cases[n].value);                                                               \
+        MSR(ctl, control);                                                                       \
+        ISB();                                                                                   \
+        print("  %s CTL %x: reads %x CVAL %x pending %x\n", cases[n].when, control, MRS(ctl),    \
+              MRS(cval), (u64)pending());                                                        \
+      }                                                                                          \
+    }                                                                                            \
+    MSR(ctl, ~0ul);                                                                              \
+    print("  CTL of all ones %x", MRS(ctl));                                                     \
+    MSR(ctl, 1);                                                                                 \
+    MSR(tval, 0x7fffffff);                                                                       \
+    ISB();                                                                                       \
+    const u64 ahead = MRS(tval);                                                                 \
     print(" TVAL future %d CTL %x", (int)(ahead > 0x70000000 && ahead <= 0x7fffffff), MRS(ctl)); \
-    MSR(tval, 0xf0000000);                                                                 \
-    ISB();                                                                                 \
-    print(" negative %d CTL %x", (int)((MRS(tval) >> 31) == 1), MRS(ctl));                 \
-    MSR(tval, 0xffffffff);                                                                 \
-    ISB();                                                                                 \
-    print(" minus one CTL %x pending %x\n", MRS(ctl), (u64)pending());                     \
-    MSR(ctl, 0);                                                                           \
-    ISB();                                                                                 \
-    print("  off: CTL %x pending %x\n", MRS(ctl), (u64)pending());                         \
+    MSR(tval, 0xf0000000);                                                                       \
+    ISB();                                                                                       \
+    print(" negative %d CTL %x", (int)((MRS(tval) >> 31) == 1), MRS(ctl));                       \
+    MSR(tval, 0xffffffff);                                                                       \
+    ISB();                                                                                       \
+    print(" minus one CTL %x pending %x\n", MRS(ctl), (u64)pending());                           \
+    MSR(ctl, 0);                                                                                 \
+    ISB();                                                                                       \
+    print("  off: CTL %x pending %x\n", MRS(ctl), (u64)pending());                               \
   } while (0)
 
 static void counters(void) {
@@ -133,18 +135,22 @@ static void waking(void) {
   MSR(hcr_el2, MRS(hcr_el2) & ~BIT(4));
   show("  loop at EL1 until its own",
        CODE("mov x0, #20000; msr cntp_tval_el0, x0; mov x0, #1; msr cntp_ctl_el0, x0; isb; "
-            "msr daifclr, #2; b ."), kEl1h);
+            "msr daifclr, #2; b ."),
+       kEl1h);
   print("  CTL %x IAR1 %x\n", MRS(cntp_ctl_el0), MRS(S3_0_C12_C12_0));
   MSR(cntp_ctl_el0, 0);
   MSR(S3_0_C12_C12_1, 30);
   show("  wfi at EL1 until its own",
        CODE("mov x0, #20000; msr cntv_tval_el0, x0; mov x0, #1; msr cntv_ctl_el0, x0; isb; "
-            "wfi; mrs x1, isr_el1; mrs x2, cntv_ctl_el0; msr cntv_ctl_el0, xzr"), kEl1h);
+            "wfi; mrs x1, isr_el1; mrs x2, cntv_ctl_el0; msr cntv_ctl_el0, xzr"),
+       kEl1h);
   print("  ISR_EL1 %x CTL %x\n", cpu.x[1], cpu.x[2]);
   show("  wfi at EL0 until EL1's",
-       CODE("mrs x3, sctlr_el1; orr x3, x3, #0x10000; msr sctlr_el1, x3; adr x0, 1f; msr elr_el1, x0; "
+       CODE("mrs x3, sctlr_el1; orr x3, x3, #0x10000; msr sctlr_el1, x3; adr x0, 1f; msr elr_el1, "
+            "x0; "
             "mov x0, #0x340; msr spsr_el1, x0; mov x0, #20000; msr cntv_tval_el0, x0; mov x0, #1; "
-            "msr cntv_ctl_el0, x0; isb; eret; 1: wfi; b ."), kEl1h);
+            "msr cntv_ctl_el0, x0; isb; eret; 1: wfi; b ."),
+       kEl1h);
   print("  CTL %x\n", MRS(cntv_ctl_el0));
   MSR(cntv_ctl_el0, 0);
 }

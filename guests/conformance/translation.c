@@ -1,5 +1,5 @@
-// Stage 1 translation of the EL1&0 and EL2 regimes: what AT, loads, stores and fetches find for each
-// shape of table. Tables under test are in TTBR0_EL1; code runs through TTBR1_EL1.
+// Stage 1 translation of the EL1&0 and EL2 regimes: what AT, loads, stores and fetches find for
+// each shape of table. Tables under test are in TTBR0_EL1; code runs through TTBR1_EL1.
 #include "../common/console.h"
 #include "../common/lower.h"
 #include "../common/tables.h"
@@ -10,17 +10,17 @@ enum { kTarget = 0x40500000 };  // A page of memory that is free for use.
 static struct tables tables;
 
 /// AT by `operation` of the macro; PAR_EL1.
-#define AT(operation, va)                                                             \
-  ({                                                                                  \
-    __asm__ volatile("at " operation ", %0; isb" ::"r"((u64)(va)) : "memory");        \
-    MRS(par_el1);                                                                     \
+#define AT(operation, va)                                                      \
+  ({                                                                           \
+    __asm__ volatile("at " operation ", %0; isb" ::"r"((u64)(va)) : "memory"); \
+    MRS(par_el1);                                                              \
   })
 
 /// AT S1E1RP (0) and S1E1WP (1).
-#define AT_PAN(op2, va)                                                                       \
-  ({                                                                                          \
-    __asm__ volatile("sys #0, c7, c9, #" #op2 ", %0; isb" ::"r"((u64)(va)) : "memory");       \
-    MRS(par_el1);                                                                             \
+#define AT_PAN(op2, va)                                                                 \
+  ({                                                                                    \
+    __asm__ volatile("sys #0, c7, c9, #" #op2 ", %0; isb" ::"r"((u64)(va)) : "memory"); \
+    MRS(par_el1);                                                                       \
   })
 
 static void use(unsigned granule, unsigned va_bits) {
@@ -32,13 +32,13 @@ static void use(unsigned granule, unsigned va_bits) {
   tlbi_all();
 }
 
-static void show_at(const char *name, u64 va) {
+static void show_at(const char* name, u64 va) {
   tlbi_all();
-  print("%s: R1 %x W1 %x R0 %x W0 %x\n", name, AT("s1e1r", va), AT("s1e1w", va),
-        AT("s1e0r", va), AT("s1e0w", va));
+  print("%s: R1 %x W1 %x R0 %x W0 %x\n", name, AT("s1e1r", va), AT("s1e1w", va), AT("s1e0r", va),
+        AT("s1e0w", va));
 }
 
-static void access(const char *name, const void *code, u64 va, u64 pstate) {
+static void access(const char* name, const void* code, u64 va, u64 pstate) {
   tlbi_all();
   cpu.x[0] = va;
   show(name, code, pstate);
@@ -59,7 +59,7 @@ static void show_access(u64 va) {
   }
 }
 
-static const char *granule_name(unsigned granule) {
+static const char* granule_name(unsigned granule) {
   return granule == k4K ? "4K" : granule == k16K ? "16K" : "64K";
 }
 
@@ -91,7 +91,7 @@ static void input_sizes(unsigned granule) {
         continue;
       }
       const u64 pa = BIT(shift) > 0x40000000 ? 0 : kTarget & ~(BIT(shift) - 1);
-      u64 *entry = map(&tables, va, pa, level, DATA);
+      u64* entry = map(&tables, va, pa, level, DATA);
       tlbi_all();
       print("  level %d: %x", (int)level, AT("s1e1r", va));
       *entry &= ~1ul;
@@ -109,7 +109,7 @@ static void faults(unsigned granule) {
   const u64 va = 0x712340000;
   for (unsigned level = granule == k4K ? 1 : 2; level <= 3; ++level) {
     static const struct {
-      const char *name;
+      const char* name;
       u64 set, clear;
     } cases[] = {{"valid", 0, 0},
                  {"AF clear", 0, kAf},
@@ -127,7 +127,7 @@ static void faults(unsigned granule) {
     for (unsigned n = 0; n < COUNT(cases); ++n) {
       use(granule, bits);
       const u64 pa = kTarget & ~(BIT(level_shift(granule, level)) - 1);
-      u64 *entry = map(&tables, va, pa, level, DATA | cases[n].set);
+      u64* entry = map(&tables, va, pa, level, DATA | cases[n].set);
       *entry &= ~cases[n].clear;
       print("level %d %s\n", (int)level, cases[n].name);
       show_at("  AT", va);
@@ -163,7 +163,7 @@ static void faults(unsigned granule) {
 static void hierarchy(void) {
   print("hierarchical attributes\n");
   static const struct {
-    const char *name;
+    const char* name;
     u64 attributes;
   } cases[] = {{"none", 0},
                {"APTable 1", kApTable(1)},
@@ -198,12 +198,9 @@ static void hierarchy(void) {
 static void controls(void) {
   const u64 va = 0x712345000;
   static const struct {
-    const char *name;
+    const char* name;
     u64 attributes;
-  } pages[] = {{"RW all", kRwAll},
-               {"RW EL1", 0},
-               {"RO all", kRoAll},
-               {"RO EL1", kReadOnly}};
+  } pages[] = {{"RW all", kRwAll}, {"RW EL1", 0}, {"RO all", kRoAll}, {"RO EL1", kReadOnly}};
   for (unsigned n = 0; n < COUNT(pages); ++n) {
     print("WXN, %s\n", pages[n].name);
     use(k4K, 36);
@@ -279,8 +276,8 @@ static void contiguous(void) {
   print("contiguous\n");
   static const struct {
     unsigned granule, level, count;
-  } cases[] = {{k4K, 3, 16}, {k4K, 2, 16}, {k64K, 3, 32}, {k64K, 2, 32},
-               {k16K, 3, 128}, {k16K, 2, 32}};
+  } cases[] = {{k4K, 3, 16},  {k4K, 2, 16},   {k64K, 3, 32},
+               {k64K, 2, 32}, {k16K, 3, 128}, {k16K, 2, 32}};
   for (unsigned n = 0; n < COUNT(cases); ++n) {
     if (cases[n].granule == k16K && !is_max()) continue;
     use(cases[n].granule, 42);
@@ -303,7 +300,7 @@ static void hardware_flags(void) {
   for (unsigned mode = 0; mode < 4; ++mode) {
     print("TCR.HA %d HD %d\n", (int)(mode & 1), (int)(mode >> 1));
     static const struct {
-      const char *name;
+      const char* name;
       u64 bits;
     } pages[] = {{"AF clear", 0},
                  {"AF clear, read-only", kReadOnly},
@@ -313,7 +310,7 @@ static void hardware_flags(void) {
       for (unsigned store = 0; store < 2; ++store) {
         use(k4K, 36);
         MSR(tcr_el1, MRS(tcr_el1) | (u64)(mode & 1) << 39 | (u64)(mode >> 1) << 40);
-        u64 *entry = map(&tables, va, kTarget, 3, kShared | kNormal | kUserAp | pages[n].bits);
+        u64* entry = map(&tables, va, kTarget, 3, kShared | kNormal | kUserAp | pages[n].bits);
         print("%s", pages[n].name);
         if (store) {
           access(" str", CODE("str x1, [x0]"), va, kEl1h);

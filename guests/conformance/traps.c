@@ -2,7 +2,7 @@
 #include "../common/console.h"
 #include "../common/lower.h"
 
-static void hcr(const char *name, unsigned bit) {
+static void hcr(const char* name, unsigned bit) {
   reset_world();
   MSR(hcr_el2, MRS(hcr_el2) | BIT(bit));
   ISB();
@@ -132,13 +132,13 @@ static void implementation_defined(void) {
   reset_world();
   print("HCR.API and APK clear\n");
   MSR(sctlr_el1, MRS(sctlr_el1) | BIT(31));  // EnIA
-#define POINTER_AUTHENTICATION(pstate)                                    \
-  TRY("mrs x1, apiakeylo_el1", pstate);                                   \
-  TRY("msr apgakeyhi_el1, x2", pstate);                                   \
-  TRY("pacia x1, x2", pstate);                                            \
-  TRY("autia x1, x2", pstate);                                            \
-  TRY("pacga x1, x2, x3", pstate);                                        \
-  TRY("xpaci x1", pstate);                                                \
+#define POINTER_AUTHENTICATION(pstate)  \
+  TRY("mrs x1, apiakeylo_el1", pstate); \
+  TRY("msr apgakeyhi_el1, x2", pstate); \
+  TRY("pacia x1, x2", pstate);          \
+  TRY("autia x1, x2", pstate);          \
+  TRY("pacga x1, x2, x3", pstate);      \
+  TRY("xpaci x1", pstate);              \
   TRY("paciasp; autiasp", pstate)
   POINTER_AUTHENTICATION(kEl1h);
   POINTER_AUTHENTICATION(kEl0);
@@ -159,13 +159,13 @@ static void waiting(void) {
   TRY("sevl; wfe; wfe", kEl0);
 }
 
-#define FLOATING_POINT(pstate)      \
-  TRY("fmov d0, #1.0", pstate);     \
-  TRY("ldr q0, [x1]", pstate);      \
+#define FLOATING_POINT(pstate)            \
+  TRY("fmov d0, #1.0", pstate);           \
+  TRY("ldr q0, [x1]", pstate);            \
   TRY("add v0.4s, v1.4s, v2.4s", pstate); \
-  TRY("mrs x3, fpcr", pstate);      \
-  TRY("msr fpsr, xzr", pstate);     \
-  TRY("fmov x0, d1", pstate);       \
+  TRY("mrs x3, fpcr", pstate);            \
+  TRY("msr fpsr, xzr", pstate);           \
+  TRY("fmov x0, d1", pstate);             \
   TRY("st1 {v0.16b}, [x1]", pstate)
 
 static void floating_point(void) {
@@ -197,22 +197,22 @@ static void floating_point(void) {
   TRY("mrs x1, cpacr_el1", kEl2h);
 }
 
-#define COUNTERS(pstate)                 \
-  TRY("mrs x1, cntpct_el0", pstate);     \
-  TRY("mrs x1, cntvct_el0", pstate);     \
-  TRY("mrs x1, cntfrq_el0", pstate);     \
-  TRY("mrs x1, cntp_ctl_el0", pstate);   \
-  TRY("msr cntp_cval_el0, x1", pstate);  \
-  TRY("mrs x1, cntp_tval_el0", pstate);  \
-  TRY("mrs x1, cntv_ctl_el0", pstate);   \
-  TRY("msr cntv_cval_el0, x1", pstate);  \
+#define COUNTERS(pstate)                \
+  TRY("mrs x1, cntpct_el0", pstate);    \
+  TRY("mrs x1, cntvct_el0", pstate);    \
+  TRY("mrs x1, cntfrq_el0", pstate);    \
+  TRY("mrs x1, cntp_ctl_el0", pstate);  \
+  TRY("msr cntp_cval_el0, x1", pstate); \
+  TRY("mrs x1, cntp_tval_el0", pstate); \
+  TRY("mrs x1, cntv_ctl_el0", pstate);  \
+  TRY("msr cntv_cval_el0, x1", pstate); \
   TRY("mrs x1, cntv_tval_el0", pstate)
 
 static void timers(void) {
   static const struct {
     u64 cnthctl, cntkctl;
-  } cases[] = {{3, 0x303}, {0, 0x303}, {1, 0x303}, {2, 0x303}, {3, 0}, {3, 1}, {3, 2},
-               {3, 0x100}, {3, 0x200}, {0, 0}};
+  } cases[] = {{3, 0x303}, {0, 0x303}, {1, 0x303}, {2, 0x303}, {3, 0},
+               {3, 1},     {3, 2},     {3, 0x100}, {3, 0x200}, {0, 0}};
   for (unsigned n = 0; n < COUNT(cases); ++n) {
     reset_world();
     MSR(cnthctl_el2, cases[n].cnthctl);
@@ -234,7 +234,7 @@ static void timers(void) {
   TRY("msr cntpct_el0, x1", kEl1h);
 }
 
-static void mdcr(const char *name, u64 bits) {
+static void mdcr(const char* name, u64 bits) {
   reset_world();
   MSR(mdcr_el2, MRS(mdcr_el2) | bits);
   ISB();
@@ -284,27 +284,27 @@ static void debug_and_pmu(void) {
 static void from_el0(void) {
   reset_world();
   print("EL0, nothing allowed\n");
-#define USER                                          \
-  TRY("mov x0, #0x40500000; dc zva, x0", kEl0);       \
-  TRY("mov x0, #0x40500000; dc cvau, x0", kEl0);      \
-  TRY("mov x0, #0x40500000; dc cvac, x0", kEl0);      \
-  TRY("mov x0, #0x40500000; ic ivau, x0", kEl0);      \
-  TRY("mrs x1, dczid_el0", kEl0);                     \
-  TRY("mrs x1, ctr_el0", kEl0);                       \
-  TRY("mrs x1, daif", kEl0);                          \
-  TRY("msr daif, x1", kEl0);                          \
-  TRY("msr daifset, #2", kEl0);                       \
-  TRY("msr daifclr, #2", kEl0);                       \
-  TRY("mrs x1, nzcv", kEl0);                          \
-  TRY("msr spsel, #1", kEl0);                         \
-  TRY("mrs x1, sctlr_el1", kEl0);                     \
-  TRY("msr tpidrro_el0, x1", kEl0);                   \
-  TRY("msr tpidr_el0, x1", kEl0);                     \
-  TRY("mrs x1, tpidr_el1", kEl0);                     \
-  TRY("tlbi vmalle1", kEl0);                          \
-  TRY("at s1e1r, x0", kEl0);                          \
-  TRY("dc isw, x0", kEl0);                            \
-  TRY("dc ivac, x0", kEl0);                           \
+#define USER                                     \
+  TRY("mov x0, #0x40500000; dc zva, x0", kEl0);  \
+  TRY("mov x0, #0x40500000; dc cvau, x0", kEl0); \
+  TRY("mov x0, #0x40500000; dc cvac, x0", kEl0); \
+  TRY("mov x0, #0x40500000; ic ivau, x0", kEl0); \
+  TRY("mrs x1, dczid_el0", kEl0);                \
+  TRY("mrs x1, ctr_el0", kEl0);                  \
+  TRY("mrs x1, daif", kEl0);                     \
+  TRY("msr daif, x1", kEl0);                     \
+  TRY("msr daifset, #2", kEl0);                  \
+  TRY("msr daifclr, #2", kEl0);                  \
+  TRY("mrs x1, nzcv", kEl0);                     \
+  TRY("msr spsel, #1", kEl0);                    \
+  TRY("mrs x1, sctlr_el1", kEl0);                \
+  TRY("msr tpidrro_el0, x1", kEl0);              \
+  TRY("msr tpidr_el0, x1", kEl0);                \
+  TRY("mrs x1, tpidr_el1", kEl0);                \
+  TRY("tlbi vmalle1", kEl0);                     \
+  TRY("at s1e1r, x0", kEl0);                     \
+  TRY("dc isw, x0", kEl0);                       \
+  TRY("dc ivac, x0", kEl0);                      \
   TRY("ic iallu", kEl0)
   USER;
   MSR(sctlr_el1, MRS(sctlr_el1) | BIT(14) | BIT(15) | BIT(26) | BIT(9));

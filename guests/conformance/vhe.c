@@ -1,5 +1,5 @@
-// The Virtualization Host Extensions: HCR_EL2.E2H and TGE. EL1's register names at EL2, the EL12 and
-// EL02 names, the EL2&0 translation regime, exceptions of host applications.
+// The Virtualization Host Extensions: HCR_EL2.E2H and TGE. EL1's register names at EL2, the EL12
+// and EL02 names, the EL2&0 translation regime, exceptions of host applications.
 #include "../common/console.h"
 #include "../common/lower.h"
 #include "../common/tables.h"
@@ -13,18 +13,18 @@ static void set_hcr(u64 value) {
 }
 
 // One register by its EL1 name, its EL12 name and its EL2 name.
-#define REDIRECTED(name, el1, el12, el2, value1, value2)                          \
-  do {                                                                            \
-    MSR(el1, value1);                                                             \
-    const u64 saved = MRS(el2);                                                   \
-    set_hcr(BIT(31) | kE2h);                                                      \
-    const u64 through12 = MRS(el12);                                              \
-    const u64 same = MRS(el1) == MRS(el2);                                        \
-    MSR(el12, value2);                                                            \
-    const u64 untouched = MRS(el2) == MRS(el1);                                   \
-    set_hcr(BIT(31));                                                             \
+#define REDIRECTED(name, el1, el12, el2, value1, value2)                                    \
+  do {                                                                                      \
+    MSR(el1, value1);                                                                       \
+    const u64 saved = MRS(el2);                                                             \
+    set_hcr(BIT(31) | kE2h);                                                                \
+    const u64 through12 = MRS(el12);                                                        \
+    const u64 same = MRS(el1) == MRS(el2);                                                  \
+    MSR(el12, value2);                                                                      \
+    const u64 untouched = MRS(el2) == MRS(el1);                                             \
+    set_hcr(BIT(31));                                                                       \
     print("%s: EL12 reads %x, EL1 name is EL2's %d %d, EL12 wrote %x, EL2 kept %d\n", name, \
-          through12, (int)same, (int)untouched, MRS(el1), (int)(MRS(el2) == saved)); \
+          through12, (int)same, (int)untouched, MRS(el1), (int)(MRS(el2) == saved));        \
   } while (0)
 
 static void registers(void) {
@@ -158,19 +158,19 @@ static void host_asids(void) {
   pool_reset();
   const u64 one = pool_take(12), two = pool_take(12);
   for (unsigned n = 0; n < 512; ++n) {
-    ((u64 *)one)[n] = ((u64 *)two)[n] = stage1_l1[n];
+    ((u64*)one)[n] = ((u64*)two)[n] = stage1_l1[n];
   }
   const u64 l2 = pool_take(12), other = pool_take(12);
   for (u64 n = 0; n < 512; ++n) {
     const u64 attributes = kBlock | kAf | kShared | kNormal | kRwAll | kUxn | kPxn | kNotGlobal;
-    ((u64 *)l2)[n] = (0x40400000 + 0 * n) | attributes;
-    ((u64 *)other)[n] = 0x40600000 | attributes;
+    ((u64*)l2)[n] = (0x40400000 + 0 * n) | attributes;
+    ((u64*)other)[n] = 0x40600000 | attributes;
   }
-  ((u64 *)one)[3] = l2 | kTable;
-  ((u64 *)two)[3] = other | kTable;
-  *(volatile u64 *)0x40500010 = 0xaaaa;
-  *(volatile u64 *)0x40700010 = 0xbbbb;
-#define LOAD(name)                                                         \
+  ((u64*)one)[3] = l2 | kTable;
+  ((u64*)two)[3] = other | kTable;
+  *(volatile u64*)0x40500010 = 0xaaaa;
+  *(volatile u64*)0x40700010 = 0xbbbb;
+#define LOAD(name)                                                               \
   (cpu.x[0] = 0xc0100010, cpu.x[1] = 0, run_at((u64)CODE("ldr x1, [x0]"), kEl0), \
    print("  %s: done %d %x\n", name, seen.done, cpu.x[1]))
   MSR(ttbr0_el2, one | 1ul << 48);
@@ -182,14 +182,14 @@ static void host_asids(void) {
   MSR(ttbr0_el2, one | 1ul << 48);
   ISB();
   LOAD("ASID 1");
-  ((u64 *)l2)[0] = 0;
+  ((u64*)l2)[0] = 0;
   DSB();
   __asm__ volatile("tlbi aside1, %0; dsb sy; isb" ::"r"(1ul << 48) : "memory");
   LOAD("unmapped, TLBI ASIDE1 from the host");
-  ((u64 *)l2)[0] = ((u64 *)l2)[1];
+  ((u64*)l2)[0] = ((u64*)l2)[1];
   DSB();
   LOAD("mapped again");
-  ((u64 *)l2)[0] = 0;
+  ((u64*)l2)[0] = 0;
   DSB();
   __asm__ volatile("tlbi vae1is, %0; dsb sy; isb" ::"r"(1ul << 48 | 0xc0100) : "memory");
   LOAD("unmapped, TLBI VAE1IS from the host");
