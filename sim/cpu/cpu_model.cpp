@@ -52,7 +52,8 @@ std::vector<CpuModel> make_models() {
        .uao = true,
        .pauth = true,
        .id_registers = {
-           {reg::ID_AA64PFR0_EL1, kPfr0 | 0x00110000},  // FP16
+           // FP16, and CSV2 and CSV3: nothing here speculates.
+           {reg::ID_AA64PFR0_EL1, kPfr0 | 0x1100'0000'0011'0000},
            {reg::ID_AA64DFR0_EL1, kDfr0},
            // AES PMULL SHA1 SHA512 CRC32 LSE RDM SHA3 SM3 SM4 DP FHM FlagM2; not RNDR.
            {reg::ID_AA64ISAR0_EL1, 0x0021'1111'1021'2120},

@@ -155,6 +155,11 @@ void UnicornCpu::on_undefined(VirtAddr pc) {
     if (const auto target = wfi_trap_target()) {
       return take_synchronous(*target, esr::wfx(word), pc);
     }
+    // The engine looks at SCTLR_EL1.nTWI also where SCTLR_EL2 governs.
+    retire(pc, word);
+    write_reg(UC_ARM64_REG_PC, pc + 4);
+    if (wait_for_interrupt()) pause(PauseReason::wait_for_interrupt, pc + 4);
+    return;
   }
   if (semihosting(pc, word) || fp_trap(word, pc) || pauth_trap(word, pc)) return;
   const std::uint64_t mdscr = read_system(reg::MDSCR_EL1);
