@@ -108,6 +108,10 @@ void UnicornCpu::power_on(VirtAddr pc, El el, std::uint64_t x0) {
   write_system(reg::SCR_EL3, kScrEl3);
   hcr_ = cptr_ = 0;
   write_system(reg::HCR_EL2, config_.has_el2 ? 0 : kHcrRw | kHcrApkApi);
+  // An access to a timer or counter that its model refuses must be refused by the engine as well,
+  // whose own counter is the host's clock: its copies of the trap controls stay 0.
+  write_system(reg::CNTHCTL_EL2, 0);
+  write_system(reg::CNTKCTL_EL1, 0);
   write_system(reg::VPIDR_EL2, read_system(reg::MIDR_EL1));
   write_system(reg::VMPIDR_EL2, config_.mpidr);
   for (unsigned n = 0; n < 31; ++n) set_x(n, 0);

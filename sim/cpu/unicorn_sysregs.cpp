@@ -159,15 +159,13 @@ std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
     SysRegPort* port = port_for(reg);
     if (!port || !engine_has(reg)) return kPassOn;
     const SysRegStatus status = port->write(reg, sysreg_context(), value);
-    // The engine keeps a copy of the trap controls, for its own access checks.
-    const bool control = reg.crn() == 14 && reg.crm() == 1 && reg.op2() == 0;
     attention_ = 0;
     if (status == SysRegStatus::ok && reg == reg::CNTHCTL_EL2 && !e2h()) {
       // The engine goes by EL1PCEN where EL1PCTEN is meant; the port decides what it traps.
       write_system(reg, bit(value, 0) ? value : value & ~2ull);
       return kDone;
     }
-    return status == SysRegStatus::ok && !control ? kDone : kPassOn;
+    return status == SysRegStatus::ok ? kDone : kPassOn;
   }
   if (el_ == El::el0) return kPassOn;
   if (model_.vhe) {
