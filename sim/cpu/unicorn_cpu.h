@@ -163,6 +163,8 @@ class UnicornCpu final : public Cpu,
   // unicorn_run.cpp: blocks, sampling, slices
   static void block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
   void on_block(VirtAddr pc, std::uint32_t size);
+  [[gnu::noinline]] void on_block_slow(VirtAddr pc, std::uint32_t size);
+  void count_block(const std::uint32_t* page_cost, VirtAddr pc, std::uint32_t size);
   bool block_slow(VirtAddr pc);
   bool after_marked(std::uint32_t word, VirtAddr pc);
   void forget_block();
@@ -281,7 +283,7 @@ class UnicornCpu final : public Cpu,
   std::uint64_t cycles_ = 0;     ///< Includes all of the current block.
   std::uint64_t attention_ = 0;  ///< block_slow() runs once cycles_ reaches this.
   std::uint64_t instructions_ = 0;
-  std::uint64_t space_[2] = {};  ///< Added to code-map keys of the lower and upper VA range.
+  std::uint64_t space_ = 0;      ///< Added to code-map keys: translation context, FP traps.
   VirtAddr block_pc_ = ~0ull;
   std::uint32_t block_size_ = 0;
   VirtAddr previous_end_ = ~0ull;

@@ -61,7 +61,7 @@ void UnicornCpu::refresh_context() {
                         : el_ == El::el0 && e2h() && tge()   ? Regime::el2_0
                                                              : Regime::el1_0;
   if (tags_stale_ || regime != context_.regime) refresh_tags(regime);
-  space_[0] = space_[1] = (std::uint64_t{context_.asid} << 1 | (fp_off() ? 1u : 0u)) << 2;
+  space_ = (std::uint64_t{context_.asid} << 1 | (fp_off() ? 1u : 0u)) << 2;
 }
 
 /// The TLB contexts of `regime` with the ASID and VMID of now.

@@ -26,23 +26,31 @@ void UnicornCpu::block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size
   static_cast<UnicornCpu*>(self)->on_block(pc, size);
 }
 
-void UnicornCpu::on_block(VirtAddr pc, std::uint32_t size) {
-  // Bits 11 to 2 are left out of the key, so a PC that is not word aligned never matches.
-  const std::uint64_t key = (pc & ~0xffcull) + space_[pc >> 63];
-  const CodeMapEntry* entry = &code_map_[(pc >> 12) % kCodeMapSize];
-  if (cycles_ >= attention_ || entry->key != key) [[unlikely]] {
-    if (!block_slow(pc)) return;
-    entry = &code_map_[(pc >> 12) % kCodeMapSize];
-  }
-  const std::uint32_t* cost = entry->cost + ((pc >> 2) & 0x3ff);
+inline void UnicornCpu::count_block(const std::uint32_t* page_cost, VirtAddr pc,
+                                    std::uint32_t size) {
+  const std::uint32_t* cost = page_cost + ((pc >> 2) & 0x3ff);
   const std::uint32_t delta = cost[size >> 2] - cost[0];
   previous_end_ = block_pc_ + block_size_;
   block_pc_ = pc;
   block_size_ = size;
-  block_cost_ = entry->cost;
+  block_cost_ = page_cost;
   cycles_ += delta & (CodePage::kMark - 1);
   instructions_ += size >> 2;
-  if (delta >= CodePage::kMark) attention_ = 0;
+  if (delta >= CodePage::kMark) [[unlikely]] attention_ = 0;
+}
+
+/// The hottest code of all. It calls nothing but in its last act, so that it need not save registers.
+void UnicornCpu::on_block(VirtAddr pc, std::uint32_t size) {
+  // Bits 11 to 2 are left out of the key, so a PC that is not word aligned never matches.
+  const CodeMapEntry& entry = code_map_[(pc >> 12) % kCodeMapSize];
+  if (cycles_ >= attention_ || entry.key != (pc & ~0xffcull) + space_) [[unlikely]] {
+    return on_block_slow(pc, size);
+  }
+  count_block(entry.cost, pc, size);
+}
+
+void UnicornCpu::on_block_slow(VirtAddr pc, std::uint32_t size) {
+  if (block_slow(pc)) count_block(code_map_[(pc >> 12) % kCodeMapSize].cost, pc, size);
 }
 
 /// Everything that most blocks do not need. False: the block must not be counted, because PC was
@@ -151,7 +159,7 @@ const UnicornCpu::CodeMapEntry* UnicornCpu::map_code(VirtAddr pc) {
   }
   const CodePage& code = pages_.code(entry->pa_page, *slot);
   CodeMapEntry& mapped = code_map_[(pc >> 12) % kCodeMapSize];
-  mapped.key = (pc & ~0xfffull) + space_[pc >> 63];
+  mapped.key = (pc & ~0xfffull) + space_;
   mapped.cost = code.cost.data();
   mapped.words = reinterpret_cast<const std::uint32_t*>(
       bus_.ram_at(entry->pa_page)->host(entry->pa_page));
@@ -161,7 +169,7 @@ const UnicornCpu::CodeMapEntry* UnicornCpu::map_code(VirtAddr pc) {
 std::optional<std::uint32_t> UnicornCpu::word_at(VirtAddr pc) {
   if (pc & 3) return std::nullopt;
   const CodeMapEntry& mapped = code_map_[(pc >> 12) % kCodeMapSize];
-  if (mapped.key == (pc & ~0xfffull) + space_[pc >> 63]) {
+  if (mapped.key == (pc & ~0xfffull) + space_) {
     std::uint32_t word;
     std::memcpy(&word, mapped.words + ((pc >> 2) & 0x3ff), sizeof word);
     return word;
