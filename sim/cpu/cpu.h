@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -133,6 +134,10 @@ struct CpuEnvironment {
   EventHub& events;
   const TimingModel& timing;
   TrapPort* traps = nullptr;
+  /// Called within run(), every so many of the things that take a CPU long (accesses to devices,
+  /// exceptions, stores to code...), so that the host is heard however slowly a slice goes. It must
+  /// not change the machine, other than by Cpu::request_stop() or new input.
+  std::function<void()> host_poll{};
 };
 
 /// The CPUs of one machine and what keeps them coherent: TLBI and instruction-cache broadcast, code

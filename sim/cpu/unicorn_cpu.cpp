@@ -36,6 +36,7 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
       events_(environment.events),
       timing_(environment.timing),
       traps_(environment.traps),
+      host_poll_(environment.host_poll),
       pages_(pages),
       pmu_(*this) {
   create_engine();

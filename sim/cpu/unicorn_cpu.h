@@ -102,6 +102,10 @@ class UnicornCpu final : public Cpu,
 
  private:
   static constexpr unsigned kCodeMapSize = 512;
+  /// The engine goes through all hooks for each instruction that it translates, and for each hook
+  /// that goes. Xen and a Linux guest have some 500.
+  static constexpr unsigned kMostHooks = 4096;
+  static constexpr unsigned kSlowEventsBetweenPolls = 256;
   static constexpr std::uint64_t kCheckpointInstructions = 1u << 20;
 
   struct CodeMapEntry {
@@ -118,7 +122,8 @@ class UnicornCpu final : public Cpu,
       release,
       locate,
       illegal_state,
-      fp_hooks
+      fp_hooks,
+      many_hooks
     };
     Kind kind = Kind::none;
     AccessKind access = AccessKind::read;
@@ -166,6 +171,7 @@ class UnicornCpu final : public Cpu,
   [[gnu::noinline]] void on_block_slow(VirtAddr pc, std::uint32_t size);
   void count_block(const std::uint32_t* page_cost, VirtAddr pc, std::uint32_t size);
   bool block_slow(VirtAddr pc);
+  void note_slow_event();
   bool after_marked(std::uint32_t word, VirtAddr pc);
   void forget_block();
   void note_events();
@@ -298,6 +304,8 @@ class UnicornCpu final : public Cpu,
   EventHub& events_;
   const TimingModel& timing_;
   TrapPort* traps_;
+  std::function<void()> host_poll_;
+  unsigned slow_events_ = 0;  ///< Since host_poll_ was last called.
   CodePages& pages_;
   uc_engine* engine_ = nullptr;
   uc_context* reset_state_ = nullptr;

@@ -197,6 +197,10 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
   std::uint32_t permissions = 0;
   switch (kind) {
     case AccessKind::fetch:
+      if (hooks_.size() >= kMostHooks) {
+        pending_ = {.kind = Pending::Kind::many_hooks, .access = kind, .va = va};
+        return false;
+      }
       if (slot.writable) {
         complex_.flush_engine_tlbs();
         slot.writable = false;
@@ -242,6 +246,7 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
 void UnicornCpu::resolve(const Pending& pending) {
   const VirtAddr at = pc();
   if (pending.kind == Pending::Kind::release) return;
+  if (pending.kind == Pending::Kind::many_hooks) return;  // run() collects them.
   if (pending.kind == Pending::Kind::illegal_state) {
     take_illegal_state(at);
     return;
@@ -288,6 +293,7 @@ void UnicornCpu::resolve(const Pending& pending) {
       unprivileged_retry_pc_ = at;
       return;
     case Pending::Kind::release:
+    case Pending::Kind::many_hooks:
     case Pending::Kind::illegal_state:
     case Pending::Kind::fp_hooks:
     case Pending::Kind::none:

@@ -56,6 +56,7 @@ void UnicornCpu::on_block_slow(VirtAddr pc, std::uint32_t size) {
 /// Everything that most blocks do not need. False: the block must not be counted, because PC was
 /// moved or the engine was told to stop.
 bool UnicornCpu::block_slow(VirtAddr pc) {
+  note_slow_event();
   if (cycles_ >= attention_) {
     if (release_page_) {
       pending_ = {.kind = Pending::Kind::release};
@@ -314,6 +315,13 @@ bool UnicornCpu::wait_for_event(VirtAddr next_pc) {
   return true;
 }
 
+/// A slice is long enough to take minutes if each of its instructions has to be done here.
+void UnicornCpu::note_slow_event() {
+  if (++slow_events_ < kSlowEventsBetweenPolls) return;
+  slow_events_ = 0;
+  if (host_poll_) host_poll_();
+}
+
 PauseReason UnicornCpu::run(const Slice& slice) {
   if (slice.sharers != sharers_ || timeline_.now() != current_time()) {
     // Only then, as the new base is rounded: one long run and two short ones must not differ.
@@ -336,6 +344,7 @@ PauseReason UnicornCpu::run(const Slice& slice) {
   while (!pause_) {
     pending_.kind = Pending::Kind::none;
     const uc_err error = uc_emu_start(engine_, at, ~0ull, 0, 0);
+    note_slow_event();
     at = pc();
     if (release_page_) {
       complex_.release_code(*release_page_, *pages_.slot(*release_page_));
@@ -351,7 +360,10 @@ PauseReason UnicornCpu::run(const Slice& slice) {
       stuck_reason_ = std::string("the execution engine stopped: ") + uc_strerror(error);
       pause_ = PauseReason::stuck;
     }
-    if (hooks_.size() > 16384) collect_hooks();
+    if (hooks_.size() >= kMostHooks) {
+      collect_hooks();
+      slow_events_ = kSlowEventsBetweenPolls;  // It took long.
+    }
     at = pc();
   }
   timeline_.set_source(nullptr);

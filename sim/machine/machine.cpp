@@ -144,7 +144,8 @@ void Machine::Board::build_cpus() {
                            .timeline = timeline,
                            .events = events,
                            .timing = *timing,
-                           .traps = firmware.get()},
+                           .traps = firmware.get(),
+                           .host_poll = [this] { poll(); }},
                           configs);
 }
 
