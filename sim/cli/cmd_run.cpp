@@ -1,8 +1,6 @@
 // `trapline run`: one scenario from its first instruction to the exit code.
 #include <poll.h>
 #include <spdlog/fmt/fmt.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +12,7 @@
 
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
+#include "sim/cli/log.h"
 #include "sim/cli/terminal.h"
 #include "sim/machine/boot.h"
 #include "sim/machine/machine.h"
@@ -29,14 +28,6 @@ constexpr double kLongestSleep = 0.05;  // Seconds; signals and outputs are look
 
 double host_now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-void set_up_log(const std::string& level) {
-  auto logger = std::make_shared<spdlog::logger>("trapline",
-                                                 std::make_shared<spdlog::sinks::stderr_sink_st>());
-  logger->set_pattern("trapline: %l: %v");
-  logger->set_level(spdlog::level::from_str(level));
-  spdlog::set_default_logger(std::move(logger));
 }
 
 void say(const std::string& line) {
