@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "sim/arch/esr.h"
 #include "sim/arch/pstate.h"
@@ -162,15 +163,19 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
     }
   }
   bool privileged = el_ != El::el0;
-  if (kind != AccessKind::fetch && privileged && block_has_unprivileged()) {
-    VirtAddr at = unprivileged_retry_pc_;
-    if (exact_pc_in_fill_) at = pc();
-    if (at == kNowhere) {
-      pending_ = {.kind = Pending::Kind::locate, .access = kind, .va = va};
-      return false;
+  if (kind != AccessKind::fetch && privileged) {
+    // A located instruction starts a block and is the first to come back. One that does not (an
+    // interrupt came first) must not be taken for another.
+    VirtAddr at = std::exchange(unprivileged_retry_pc_, kNowhere);
+    if (at != block_pc_) at = kNowhere;
+    if (block_has_unprivileged()) {
+      if (exact_pc_in_fill_) at = pc();
+      if (at == kNowhere) {
+        pending_ = {.kind = Pending::Kind::locate, .access = kind, .va = va};
+        return false;
+      }
+      if (const auto word = word_at(at)) privileged = is_privileged_access(*word);
     }
-    unprivileged_retry_pc_ = kNowhere;
-    if (const auto word = word_at(at)) privileged = is_privileged_access(*word);
   }
   const bool pan = kind != AccessKind::fetch && privileged && pan_active();
   Fault fault;

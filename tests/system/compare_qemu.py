@@ -28,6 +28,7 @@ TIMEOUT = 240  # Seconds for one QEMU run on a busy host.
 MASKS = [
     (r"\x1b\[6n", ""),                                   # The shell asks where the cursor is.
     (r"\[ *\d+\.\d{6}\] ?", ""),                         # Linux's timestamps
+    (r"\w+# (?=reboot: )", ""),                           # The shell may be quicker than the end.
     (r"(setting system clock to) .*", r"\1 TIME"),
     (r"(audit: type=2000 audit\().*?(\))", r"\1TIME\2"),
     (r"(deferred pages initialised in) \d+ms", r"\1 Nms"),
