@@ -21,6 +21,9 @@ void check(uc_err error, const char* what) {
 
 /// SCR_EL3 as firmware leaves it for a Non-secure hypervisor: NS, HCE, RW, APK, API.
 constexpr std::uint64_t kScrEl3 = 0x531 | 1u << 16 | 1u << 17;
+/// Of host code that an engine keeps before it starts afresh. A boot of Xen and Linux takes less;
+/// code that is rewritten all the time fills all there is, which Unicorn makes 1 GiB.
+constexpr std::uint32_t kTranslationBytes = 128 << 20;
 constexpr std::uint64_t kHcrRw = 1ull << 31;
 constexpr std::uint64_t kHcrApkApi = 3ull << 40;
 
@@ -64,6 +67,7 @@ static bool unmapped_callback(uc_engine*, uc_mem_type, std::uint64_t, int, std::
 void UnicornCpu::create_engine() {
   check(uc_open(UC_ARCH_ARM64, UC_MODE_ARM, &engine_), "to start");
   check(uc_ctl_set_cpu_model(engine_, model_.engine_model), "the CPU model");
+  check(uc_ctl_set_tcg_buffer_size(engine_, kTranslationBytes), "a size for its translations");
   // Versions before 2.1.2 cannot change the page size of AArch64; they use 1 KiB.
   engine_page_4k_ = uc_ctl_set_page_size(engine_, 4096) == UC_ERR_OK;
   exact_pc_in_fill_ = uc_version(nullptr, nullptr) >= UC_MAKE_VERSION(2, 1) && engine_page_4k_;

@@ -51,6 +51,7 @@ struct Machine::Board final : PowerController, GuestMemory {
   void poll();
   void idle(Wakeup& time_limit);
   void finish(ExitReason reason, std::string detail = {}, int code = 0);
+  std::string describe_cpus() const;
   RunResult result();
 
   // PowerController
@@ -204,6 +205,16 @@ void Machine::Board::finish(ExitReason reason, std::string text, int code) {
   scheduler->stop();
 }
 
+/// The CPUs that have executed something.
+std::string Machine::Board::describe_cpus() const {
+  std::string text;
+  for (unsigned i = 0; i < cpus->count(); ++i) {
+    const Cpu& cpu = cpus->cpu(i);
+    if (cpu.powered() || cpu.counters().instructions != 0) text += cpu.describe();
+  }
+  return text;
+}
+
 void Machine::Board::poll() {
   const auto now = HostClock::now();
   if (now >= host_deadline) finish(ExitReason::host_timeout);
@@ -228,7 +239,7 @@ void Machine::Board::idle(Wakeup& time_limit) {
   } else if (next == kNever) {
     return finish(ExitReason::stuck,
                   "every CPU waits for an interrupt and nothing is left that could raise one\n" +
-                      cpus->cpu(0).describe());
+                      describe_cpus());
   }
   scheduler->advance_to(std::min(next, virtual_limit));
   if (timeline.now() >= virtual_limit) finish(ExitReason::limit_time);
@@ -254,7 +265,7 @@ RunResult Machine::Board::run(const Limits& limits) {
         idle(time_limit);
         break;
       case Scheduler::Outcome::all_off:
-        finish(ExitReason::stuck, "every CPU is switched off\n");
+        finish(ExitReason::stuck, "every CPU is switched off\n" + describe_cpus());
         break;
       case Scheduler::Outcome::stuck: {
         const Cpu& cpu = cpus->cpu(scheduler->stuck_cpu());
@@ -273,9 +284,7 @@ RunResult Machine::Board::result() {
   const bool failed = *ended == ExitReason::limit_instructions ||
                       *ended == ExitReason::limit_time || *ended == ExitReason::host_timeout;
   if (failed && detail.empty()) {
-    for (unsigned i = 0; i < cpus->count(); ++i) {
-      if (cpus->cpu(i).powered()) detail += cpus->cpu(i).describe();
-    }
+    detail = describe_cpus();
   }
   Event end;
   end.kind = EventKind::run_end;
