@@ -28,7 +28,6 @@ TIMEOUT = 240  # Seconds for one QEMU run on a busy host.
 MASKS = [
     (r"\x1b\[6n", ""),                                   # The shell asks where the cursor is.
     (r"\[ *\d+\.\d{6}\] ?", ""),                         # Linux's timestamps
-    (r"\w+# (?=reboot: )", ""),                           # The shell may be quicker than the end.
     (r"(setting system clock to) .*", r"\1 TIME"),
     (r"(audit: type=2000 audit\().*?(\))", r"\1TIME\2"),
     (r"(deferred pages initialised in) \d+ms", r"\1 Nms"),
@@ -36,6 +35,7 @@ MASKS = [
     (r"((?:raid6|xor): .*?)\d+ MB/s(ec)?", r"\1N MB/s"),
     (r"^((?:\(XEN\) )?\s*(?:\d+|IPI\d+|Err):)(?:\s+\d+)+(\s*\S.*|)$", r"\1 N\2"),  # Counts
     (r"(?<!^)\(XEN\) (?=\S)", ""),                       # Xen's label once more, within a line
+    (r"\w+# (?=reboot: )", ""),                           # The shell may be quicker than the end.
     (r"(vGIC\w: (?:SGI: )?unhandled) .*", r"\1 WRITES"),  # As many as Xen's rate limit lets through
     (r"(loadtest: cpu \d+) [0-9a-f]{64}", r"\1 SUM"),
 ]
