@@ -3,6 +3,7 @@
 // registers and memory, this code included, is part of the test.
         .include "hostile.inc"
         .global _start
+        .set    confined, 1
         descend
 attack:
         ldr     x0, =refill

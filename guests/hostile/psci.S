@@ -24,11 +24,9 @@ attack:
         b.eq    1b
         cmp     x0, #0xc
         b.eq    1b
-        cmp     x0, #0x2                        // CPU_OFF now and then
-        b.ne    2f
-        tst     x19, #0x3f000000000000
-        b.ne    1b
-2:      movk    x0, #0x8400, lsl #16
+        cmp     x0, #2                          // CPU_OFF: at the end
+        b.eq    1b
+        movk    x0, #0x8400, lsl #16
         tbz     x19, #62, 3f
         movk    x0, #0xc400, lsl #16
 3:      tbz     x19, #61, 4f
@@ -45,7 +43,13 @@ attack:
 5:      hvc     #0
 6:      sub     x21, x21, #1
         cbnz    x21, 1b
-        // Onto itself, and onto garbage.
+        mrs     x1, mpidr_el1
+        and     x1, x1, #0xff
+        cbz     x1, 7f
+        ldr     w0, =0x84000002
+        smc     #0
+        hvc     #0
+7:      // Onto itself, and onto garbage.
         ldr     w0, =0xc4000003
         mrs     x1, mpidr_el1
         adr     x2, attack
@@ -53,9 +57,6 @@ attack:
         ldr     w0, =0xc4000003
         mov     x1, #-1
         mov     x2, #3
-        smc     #0
-        ldr     w0, =0xc4000001
-        mov     x1, #-1
         smc     #0
         b       the_end
         .ltorg

@@ -60,7 +60,8 @@ class Started:
 
     def finish(self):
         code = self.process.wait()
-        stats = json.loads(self.stats.read_text()) if self.stats.exists() else {}
+        written = self.stats.read_text() if self.stats.exists() else ""
+        stats = json.loads(written) if written else {}  # A run that crashed leaves it empty.
         run = Run(self.command, code, self.console.read_bytes(),
                   self.errors.read_text(errors="replace"), stats)
         self.folder.cleanup()
