@@ -152,6 +152,7 @@ const CodePage& CodePages::code(PhysAddr pa, Slot& slot) {
     if (is_marked(words[i])) total += CodePage::kMark;
     if (is_send_event(words[i])) total += CodePage::kEvent;
     page.fp[i] = uses_fp(words[i]);
+    if (is_untranslatable(words[i])) page.untranslatable.push_back(static_cast<std::uint16_t>(i));
     if (needs_interception(words[i], vhe_)) page.intercepts.push_back(static_cast<std::uint16_t>(i));
   }
   page.cost[CodePage::kWords] = total;

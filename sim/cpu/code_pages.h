@@ -26,6 +26,7 @@ struct CodePage {
   /// cycles stay below kMark because no instruction costs more than 63 cycles.
   std::array<std::uint32_t, kWords + 1> cost{};
   std::vector<std::uint16_t> intercepts;  ///< Word indices of system instructions to be hooked.
+  std::vector<std::uint16_t> untranslatable;  ///< Word indices that are is_untranslatable().
   std::bitset<kWords> fp;                 ///< Words that CPACR_EL1 and CPTR_EL2 can trap.
 };
 
@@ -72,6 +73,8 @@ class CodePages {
 bool needs_interception(std::uint32_t word, bool vhe);
 /// True for LDSMAX, LDSMIN and their kin on 8, 16 and 32 bits, which Unicorn 2.1 compares unsigned.
 bool needs_replacement(std::uint32_t word);
+/// True for an unallocated word on which the engine would abort if its CPU has half-precision SIMD.
+bool is_untranslatable(std::uint32_t word);
 /// The EL2 register that an EL1 register's encoding reaches at EL2 while HCR_EL2.E2H is 1 (DDI 0487
 /// D8.1.4); timers aside, which know it themselves.
 std::optional<SysReg> host_register(SysReg reg);

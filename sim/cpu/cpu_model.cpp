@@ -51,6 +51,7 @@ std::vector<CpuModel> make_models() {
        .pan = true,
        .uao = true,
        .pauth = true,
+       .half_precision = true,
        .id_registers = {
            // FP16, and CSV2 and CSV3: nothing here speculates.
            {reg::ID_AA64PFR0_EL1, kPfr0 | 0x1100'0000'0011'0000},

@@ -21,6 +21,7 @@ struct CpuModel {
   bool pan = false;
   bool uao = false;
   bool pauth = false;
+  bool half_precision = false;  ///< FEAT_FP16
   std::vector<std::pair<SysReg, std::uint64_t>> id_registers;
 
   /// The value of an ID register; registers not listed read as zero, as the space is defined to.

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <set>
 #include <string>
 #include <unordered_set>
 #include <utility>
@@ -258,6 +259,13 @@ class UnicornCpu final : public Cpu,
   static void replaced_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* hook);
   void install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& code);
   void collect_hooks();
+
+  // unicorn_exits.cpp
+  void add_exits(VirtAddr page, const CodePage& code);
+  void clear_exits();
+  bool stopped_at_exit(VirtAddr pc);
+  bool trapped_at_exit(VirtAddr pc);
+  void on_exit_point(VirtAddr at);
   bool emulate_sysreg(VirtAddr pc, std::uint32_t word);
   void sysreg_fault(VirtAddr pc, std::uint32_t word);
   SysRegStatus access_rules(SysReg reg, bool is_read) const;
@@ -376,6 +384,7 @@ class UnicornCpu final : public Cpu,
   unsigned polls_ = 0;
 
   std::deque<HookPoint> hooks_;
+  std::set<VirtAddr> exits_;
   std::unordered_set<VirtAddr> hooked_;
 
   // For a person.

@@ -43,6 +43,7 @@ void UnicornCpu::interrupt_callback(uc_engine*, std::uint32_t index, void* self)
 
 void UnicornCpu::on_exception(std::uint32_t index) {
   const VirtAddr at = pc();
+  if (index == kUndefined && trapped_at_exit(at)) return on_exit_point(at + 4);
   settle(at);
   switch (index) {
     case kSvc:

@@ -202,7 +202,7 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
   std::uint32_t permissions = 0;
   switch (kind) {
     case AccessKind::fetch:
-      if (hooks_.size() >= kMostHooks) {
+      if (hooks_.size() + exits_.size() >= kMostHooks) {
         pending_ = {.kind = Pending::Kind::many_hooks, .access = kind, .va = va};
         return false;
       }

@@ -354,13 +354,15 @@ PauseReason UnicornCpu::run(const Slice& slice) {
     if (pending_.kind != Pending::Kind::none) {
       const Pending pending = pending_;
       resolve(pending);
+    } else if (error == UC_ERR_OK && stopped_at_exit(at)) {
+      on_exit_point(at);
     } else if (error == UC_ERR_OK) {
       if (wait_for_interrupt()) pause_ = PauseReason::wait_for_interrupt;
     } else {
       stuck_reason_ = std::string("the execution engine stopped: ") + uc_strerror(error);
       pause_ = PauseReason::stuck;
     }
-    if (hooks_.size() >= kMostHooks) {
+    if (hooks_.size() + exits_.size() >= kMostHooks) {
       collect_hooks();
       slow_events_ = kSlowEventsBetweenPolls;  // It took long.
     }

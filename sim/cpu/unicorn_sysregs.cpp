@@ -349,6 +349,7 @@ void UnicornCpu::address_translate(SysReg reg, VirtAddr va) {
 }
 
 void UnicornCpu::install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& code) {
+  add_exits(page, code);
   if (code.intercepts.empty()) return;
   const auto* words = reinterpret_cast<const std::uint32_t*>(bus_.ram_at(pa_page)->host(pa_page));
   for (const std::uint16_t index : code.intercepts) {
@@ -388,6 +389,7 @@ void UnicornCpu::replaced_callback(uc_engine*, std::uint64_t pc, std::uint32_t, 
 /// time all hooks go, and with them every translation, and come back as pages are executed.
 void UnicornCpu::collect_hooks() {
   for (const HookPoint& point : hooks_) uc_hook_del(engine_, point.handle);
+  clear_exits();
   uc_ctl_flush_tb(engine_);
   flush_engine_tlb();
   clear_code_map();
