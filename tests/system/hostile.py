@@ -28,13 +28,15 @@ SANITIZED = b"__asan_init"
 
 
 class Case:
-    def __init__(self, name, guest, parameters=(), codes=(3,), says=(), options=(), limit="20M"):
+    """A run: a guest, its parameters, the exit codes that are right and what it must say."""
+
+    def __init__(self, name, guest, parameters=(), codes=(3,), says=(), options=(), limit="2M"):
         self.name = name
         self.guest = guest
         self.parameters = [value & ALL_ONES for value in parameters]
         self.codes = codes
         self.says = says
-        self.options = [*options, "--limit-insns", limit, "--limit-time", "20s"]
+        self.options = [*options, "--limit-insns", limit, "--limit-time", "2s"]
 
 
 def jump_cases():
@@ -65,7 +67,7 @@ def loop_cases():
             for hcr in ((0, 1 << 27, 1 << 34 | 1 << 27, 0x38 | 1 << 19 | 1 << 13)
                         if el < 2 else (0,)):
                 yield Case(f"loop-{way}-el{el}-hcr{hcr:x}", "loop", [el, hcr, way], (0, 3, 124),
-                           limit="3M")
+                           limit="1M")
 
 
 def mmio_cases():
@@ -98,17 +100,18 @@ def sysreg_cases():
     for el in (0, 1, 2):
         for write, value in ((0, 0), (1, 0), (1, ALL_ONES), (1, 0x5a5a5a5a5a5a5a5a), (1, FREE)):
             name = f"sysregs-el{el}-{'w%x' % value if write else 'r'}"
-            yield Case(name, "sysregs", [el, 0, write, value], (0,))
+            yield Case(name, "sysregs", [el, 0, write, value], (0,), limit="8M")
     for name, options in (("gic2", ["--gic", "2"]), ("max", ["-cpu", "max"]),
                           ("a53", ["-cpu", "cortex-a53"]), ("no-el2", ["--el", "1"]),
                           ("smp", ["-smp", "3"])):
         yield Case(f"sysregs-{name}", "sysregs", [1 if name == "no-el2" else 2, 0, 0, 0],
-                   (0,), options=options)
+                   (0,), options=options, limit="8M")
     traps = {"tid": 0xf << 15, "tvm": 1 << 26 | 1 << 30, "tacr": 1 << 21 | 1 << 20, "tge": 1 << 27,
              "vhe": 3 << 33 | 1 << 27, "all": 0x7fff_ffff_7fff_ffff & ~(1 << 12 | 1 << 34)}
     for name, hcr in traps.items():
         for el in (0, 1):
             yield Case(f"sysregs-trap-{name}-el{el}", "sysregs", [el, hcr, 0, 0], (0, 3, 124),
+                       limit="8M",
                        options=["-cpu", "max"] if name == "vhe" else [])
 
 
@@ -173,7 +176,7 @@ def smp_cases():
     for el in (0, 1, 2):
         yield Case(f"semihosting-el{el}", "semihosting", [el], (0, 3, 124))
     for way in (0, 1, 2):
-        yield Case(f"storm-irq-{way}", "storm_irq", [0, 0, way], (124,), limit="3M")
+        yield Case(f"storm-irq-{way}", "storm_irq", [0, 0, way], (124,), limit="500k")
     for options in ([], ["--el", "1"]):
         yield Case(f"stack-overflow{''.join(options)}", "stack_overflow", options=options)
 
@@ -183,6 +186,10 @@ def cases(seeds):
                  rewrite_cases, smp_cases):
         yield from make()
     yield Case("everywhere", "everywhere", [2], (124,), limit="60k")
+    for el in (0, 1, 2):
+        for cpu in "max", "cortex-a57":
+            yield Case(f"fp16-el{el}-{cpu}", "fp16", [el], (0,), ['"unknown": 1'],
+                       options=["-cpu", cpu, "--stats", "/dev/stderr"])
     yield from fuzz_cases(seeds)
 
 
