@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/mpu/mpu.h"
 #include "sim/arch/types.h"
 #include "sim/bus/cpu_lines.h"
 #include "sim/bus/sysreg_port.h"
@@ -32,6 +33,7 @@ struct CpuConfig {
   std::uint64_t hz = 1'000'000'000;
   /// Advances time through loops that poll the counter. Changes what the guest sees.
   bool skip_delay_loops = false;
+  MpuConfig mpu{};  ///< Of a model with MPUs (cortex-r82): their sizes and the default memory map.
 };
 
 /// The names make_cpu_complex() accepts as a model.
