@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <string>
 #include <vector>
 
 #include "sim/cli/commands.h"
@@ -11,11 +12,20 @@
 #include "sim/machine/boot.h"
 
 namespace trapline {
+namespace {
+
+constexpr std::size_t kNameColumn = 12;
+
+}  // namespace
 
 int machine_list_command() {
-  std::puts(
-      "virt  Arm's generic virtual board, with QEMU's memory map: GICv2 or GICv3, generic timers,\n"
-      "      PL011 at 0x09000000, PL031, PSCI; RAM from 0x40000000; 1 to 8 CPUs");
+  for (const MachineType* type : machine_types()) {
+    std::string text(type->summary());
+    for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 1)) {
+      text.insert(at + 1, kNameColumn, ' ');
+    }
+    std::puts(fmt::format("{:<{}}{}", type->name(), kNameColumn, text).c_str());
+  }
   return 0;
 }
 

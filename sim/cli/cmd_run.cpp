@@ -54,7 +54,7 @@ Limits limits_of(const Scenario& scenario, bool interactive) {
 }
 
 void check_uarts(const Scenario& scenario) {
-  const unsigned there_are = virt_options(scenario.machine).uarts;
+  const unsigned there_are = machine_type(scenario.machine.machine).uarts();
   if (scenario.uarts.size() > there_are) {
     throw ScenarioError(fmt::format("there is no UART {}: the machine '{}' has {}",
                                     scenario.uarts.size() - 1, scenario.machine.machine,

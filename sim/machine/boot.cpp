@@ -11,9 +11,8 @@ namespace trapline {
 namespace {
 
 constexpr std::uint64_t kMiB = 1024 * 1024;
-constexpr std::uint64_t kGiB = 1024 * kMiB;
 constexpr std::uint64_t kPage = 4096;
-constexpr std::uint64_t kMaxRam = 255 * kGiB;  // Where QEMU's map puts its next window.
+constexpr unsigned kMaxCpus = 8;
 constexpr std::uint64_t kDtbAlign = 2 * kMiB;  // It may be mapped by one 2 MiB block (booting.rst).
 constexpr std::uint64_t kMaxDtb = 2 * kMiB;    // booting.rst; Xen: MAX_FDT_SIZE.
 constexpr std::size_t kDtbSlack = 4096;
@@ -25,19 +24,19 @@ bool has_something_to_boot(const MachineConfig& config) {
 class BootPlanner {
  public:
   explicit BootPlanner(const MachineConfig& config)
-      : config_(config), ram_{virt_region(VirtPart::ram).base, config.ram_bytes} {
+      : config_(config), type_(machine_type(config.machine)) {
     check_machine_config(config);
     plan_.entry_el = boot_el(config);
+    MachineMemory memory = type_.memory(config);
     if (config.dtb.empty()) {
-      tree_ = build_virt_tree(virt_options(config));
-      layout_ = std::make_unique<MemoryLayout>(std::vector<MemoryRange>{ram_});
+      tree_ = type_.tree(config);
     } else {
       tree_ = DeviceTree::parse(*read_file(config.dtb, "device tree"), config.dtb);
-      layout_ = std::make_unique<MemoryLayout>(check_dtb_memory(tree_, ram_, config.dtb));
+      memory.ram = check_dtb_memory(tree_, memory.ram, config.dtb);
     }
-    const auto method = tree_.string("/psci", "method");
-    plan_.psci = method ? (*method == "hvc" ? PsciConduit::hvc : PsciConduit::smc)
-                        : virt_options(config).psci;
+    places_ = type_.places(memory.ram);
+    layout_ = std::make_unique<MemoryLayout>(std::move(memory.ram), std::move(memory.other));
+    plan_.psci = type_.psci(config, tree_);
   }
 
   BootPlan plan() {
@@ -56,11 +55,6 @@ class BootPlanner {
   }
 
  private:
-  /// Halfway into RAM, at most 128 MiB: QEMU's place for the initrd, and for the tree without one.
-  PhysAddr initrd_from() const {
-    return layout_->ram().front().base + std::min(layout_->ram_bytes() / 2, 128 * kMiB);
-  }
-
   void adopt(PlacedImage image) {
     std::move(image.blobs.begin(), image.blobs.end(), std::back_inserter(plan_.blobs));
     entry_ = image.entry;
@@ -89,17 +83,18 @@ class BootPlanner {
     if (config_.initrd.empty()) return;
     const LayoutItem item{"initrd", config_.initrd};
     const SharedBytes bytes = cache_.file(item.path, item.role);
-    const PhysAddr address = layout_->place(item, bytes->size(), kPage, initrd_from());
+    const PhysAddr address = layout_->place(item, bytes->size(), kPage, places_.initrd);
     initrd_ = MemoryRange{address, bytes->size()};
     plan_.blobs.push_back(whole_file(item, address, bytes));
   }
 
   PhysAddr dtb_from(std::uint64_t size) const {
+    if (places_.dtb) return *places_.dtb;
     if (config_.xen) return xen_dtb_from(*layout_);
     // Software that is no Linux kernel may look for the tree at the start of RAM, as on QEMU.
     const PhysAddr start = layout_->ram().front().base;
     if (!linux_protocol_ && layout_->is_free({start, size})) return start;
-    return initrd_ ? initrd_->end() : initrd_from();
+    return initrd_ ? initrd_->end() : places_.initrd;
   }
 
   void place_dtb() {
@@ -122,21 +117,19 @@ class BootPlanner {
       throw ImageError(config_.loads.front().path, "raw files have no entry point",
                        "say where to start with --entry ADDRESS");
     }
-    const bool in_ram =
-        std::any_of(layout_->ram().begin(), layout_->ram().end(), [&](const MemoryRange& bank) {
-          return bank.contains({*entry_, 4});
-        });
-    if (!in_ram || *entry_ % 4 != 0) {
+    if (!layout_->is_memory({*entry_, 4}) || *entry_ % 4 != 0) {
       throw ImageError(
           "",
           "entry point " + to_string(MemoryRange{*entry_, 4}) + " is not an aligned address in RAM",
           "correct --entry, or the image's own entry point");
     }
     plan_.entry = *entry_;
+    if (type_.secondaries() == Secondaries::together) plan_.secondary_entry = plan_.entry;
   }
 
   const MachineConfig& config_;
-  MemoryRange ram_;
+  const MachineType& type_;
+  LoadPlaces places_;
   ImageCache cache_;
   DeviceTree tree_;
   std::unique_ptr<MemoryLayout> layout_;
@@ -170,37 +163,19 @@ unsigned boot_el(const MachineConfig& config) {
   return config.entry_el.value_or(2);
 }
 
-VirtBoardOptions virt_options(const MachineConfig& config) {
-  const bool has_el2 = boot_el(config) == 2;
-  return {.cpus = config.cpus,
-          .gic = config.gic,
-          .ram_bytes = config.ram_bytes,
-          .cpu_compatible = cpu_compatible(config.cpu),
-          .has_el2 = has_el2,
-          .psci = has_el2 ? PsciConduit::smc : PsciConduit::hvc,
-          .hyp_virtual_timer = has_el2 && config.cpu == "max"};
-}
-
 void check_machine_config(const MachineConfig& config) {
-  if (config.machine != "virt") {
-    throw ImageError("", "unknown machine \"" + config.machine + "\"", "the only one is virt");
-  }
-  if (config.gic != 2 && config.gic != 3) {
-    throw ImageError("", "GIC version " + std::to_string(config.gic) + " does not exist here",
-                     "use --gic 2 or --gic 3");
-  }
-  if (config.cpus < 1 || config.cpus > kVirtMaxCpus) {
-    throw ImageError("", std::to_string(config.cpus) + " CPUs are not possible on virt",
+  const MachineType& type = machine_type(config.machine);
+  if (config.cpus < 1 || config.cpus > kMaxCpus) {
+    throw ImageError("",
+                     std::to_string(config.cpus) + " CPUs are not possible on " +
+                         std::string(type.name()),
                      "use -smp 1 to 8");
-  }
-  if (config.ram_bytes < kMiB || config.ram_bytes > kMaxRam || config.ram_bytes % kPage != 0) {
-    throw ImageError("", "RAM of " + std::to_string(config.ram_bytes) + " bytes is not possible",
-                     "use a multiple of 4 KiB from 1 MiB to 255 GiB");
   }
   const unsigned el = boot_el(config);
   if (el != 1 && el != 2) {
     throw ImageError("", "images cannot start at EL" + std::to_string(el), "use --el 1 or --el 2");
   }
+  type.check(config);
   if (config.xen) check_xen_conflicts(config);
 }
 
@@ -214,9 +189,9 @@ BootPlan plan_boot(const MachineConfig& config) {
 std::vector<std::uint8_t> machine_dtb(const MachineConfig& config) {
   if (has_something_to_boot(config)) return plan_boot(config).dtb;
   check_machine_config(config);
-  VirtBoardOptions options = virt_options(config);
-  options.bootargs = config.append;
-  return build_virt_dtb(options);
+  DeviceTree tree = machine_type(config.machine).tree(config);
+  write_chosen(tree, config.append, std::nullopt);
+  return tree.bytes(kDtbSlack);
 }
 
 }  // namespace trapline

@@ -3,13 +3,14 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "sim/machine/boot_blob.h"
 #include "sim/machine/image_error.h"
 #include "sim/machine/machine_config.h"
-#include "sim/machine/virt_board.h"
+#include "sim/machine/machine_type.h"
 
 namespace trapline {
 
@@ -17,10 +18,11 @@ namespace trapline {
 /// configuration and of the files it names.
 struct BootPlan {
   std::vector<BootBlob> blobs;       ///< Written to RAM in this order; they never overlap.
-  PhysAddr entry = 0;                ///< Where CPU 0 starts; the others wait for PSCI CPU_ON.
+  PhysAddr entry = 0;                ///< Where CPU 0 starts.
+  std::optional<PhysAddr> secondary_entry;  ///< Where the others start; nothing: they are off.
   std::array<std::uint64_t, 4> x{};  ///< x0 to x3 at entry: the device tree's address, then zeros.
   unsigned entry_el = 2;             ///< 1 or 2.
-  PsciConduit psci = PsciConduit::smc;
+  std::optional<PsciConduit> psci;  ///< How firmware is called, if there is any.
   PhysAddr dtb_address = 0;
   std::vector<std::uint8_t> dtb;  ///< The same bytes as in its blob.
   std::string layout;             ///< One line for each range taken, for logs.
@@ -28,10 +30,6 @@ struct BootPlan {
 
 /// The exception level at which the first CPU starts: the configuration's, or 2.
 unsigned boot_el(const MachineConfig& config);
-
-/// The board that a configuration asks for, without command line or initrd. The PSCI conduit is
-/// `smc` where the image starts at EL2 and `hvc` where it starts at EL1, as on QEMU.
-VirtBoardOptions virt_options(const MachineConfig& config);
 
 /// Checks the numbers in the configuration that no file is needed for. Throws ImageError.
 void check_machine_config(const MachineConfig& config);

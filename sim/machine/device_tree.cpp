@@ -220,18 +220,34 @@ std::vector<std::uint8_t> DeviceTree::bytes(std::size_t slack) const {
   return packed;
 }
 
-std::vector<MemoryRange> check_dtb_memory(const DeviceTree& tree, const MemoryRange& ram,
+void write_chosen(DeviceTree& tree, const std::string& bootargs,
+                  const std::optional<MemoryRange>& initrd) {
+  tree.add_node("/chosen");
+  if (!bootargs.empty()) tree.set_string("/chosen", "bootargs", bootargs);
+  if (initrd) {
+    tree.set_u64s("/chosen", "linux,initrd-end", {initrd->end()});
+    tree.set_u64s("/chosen", "linux,initrd-start", {initrd->base});
+  }
+}
+
+std::vector<MemoryRange> check_dtb_memory(const DeviceTree& tree,
+                                          const std::vector<MemoryRange>& ram,
                                           const std::string& path) {
+  std::string ram_text;
+  for (const MemoryRange& bank : ram) {
+    ram_text += (ram_text.empty() ? "" : ", ") + to_string(bank);
+  }
   const std::vector<MemoryRange> memory = tree.memory();
   if (memory.empty()) {
     throw ImageError(path, "device tree has no memory node (device_type = \"memory\")",
-                     "add one for " + to_string(ram));
+                     "add one for " + ram_text);
   }
   for (std::size_t i = 0; i < memory.size(); ++i) {
-    if (!ram.contains(memory[i])) {
+    if (std::none_of(ram.begin(), ram.end(),
+                     [&](const MemoryRange& bank) { return bank.contains(memory[i]); })) {
       throw ImageError(path,
                        "device tree describes memory at " + to_string(memory[i]) +
-                           ", but the machine's RAM is " + to_string(ram),
+                           ", but the machine's RAM is " + ram_text,
                        "change the memory node or -m");
     }
     if (i > 0 && memory[i - 1].overlaps(memory[i])) {

@@ -65,10 +65,15 @@ class DeviceTree {
   std::string file_;
 };
 
-/// The rules that a user's device tree must meet before a machine with `ram` can be booted by it:
-/// at least one memory node, and every range of it inside RAM. Returns the memory it describes.
-/// Throws ImageError naming `path`.
-std::vector<MemoryRange> check_dtb_memory(const DeviceTree& tree, const MemoryRange& ram,
+/// Writes what a Linux-protocol kernel reads from /chosen: command line and initrd.
+void write_chosen(DeviceTree& tree, const std::string& bootargs,
+                  const std::optional<MemoryRange>& initrd);
+
+/// The rules that a user's device tree must meet before a machine with these banks of RAM can be
+/// booted by it: at least one memory node, and every range of it inside RAM. Returns the memory it
+/// describes. Throws ImageError naming `path`.
+std::vector<MemoryRange> check_dtb_memory(const DeviceTree& tree,
+                                          const std::vector<MemoryRange>& ram,
                                           const std::string& path);
 
 }  // namespace trapline

@@ -1,21 +1,14 @@
 #include "sim/machine/machine.h"
 
 #include <chrono>
-#include <deque>
 #include <optional>
 #include <stdexcept>
 
-#include "models/rtc/pl031.h"
-#include "models/timer/generic_timer.h"
-#include "models/timer/system_counter.h"
-#include "models/uart/pl011.h"
-#include "models/virtio/empty_slots.h"
 #include "sim/bus/bus.h"
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/scheduler.h"
+#include "sim/machine/board.h"
 #include "sim/machine/boot.h"
-#include "sim/machine/interrupt_controller.h"
-#include "sim/machine/virt_board.h"
 #include "sim/time/timeline.h"
 #include "sim/time/timing_model.h"
 #include "sim/trace/hub.h"
@@ -34,18 +27,15 @@ class DroppedOutput final : public CharacterPort {
   void transmit(std::uint8_t) override {}
 };
 
-/// MPIDR_EL1 as QEMU's virt numbers its CPUs: Aff0 alone, RES1 bit 31.
-std::uint64_t mpidr_of(unsigned index) { return 0x80000000ull | index; }
 constexpr std::uint64_t kAffinityMask = 0xff'00ff'ffffull;
 
 }  // namespace
 
-struct Machine::Board final : PowerController, GuestMemory {
-  Board(const MachineConfig& config, MachineHooks given);
+struct Machine::Assembly final : PowerController, GuestMemory {
+  Assembly(const MachineConfig& config, MachineHooks given);
 
   void build_cpus();
-  CharacterPort& console();
-  void build_devices();
+  CharacterPort& port(unsigned uart);
   void load();
   RunResult run(const Limits& limits);
   void poll();
@@ -56,7 +46,7 @@ struct Machine::Board final : PowerController, GuestMemory {
 
   // PowerController
   unsigned cpu_count() const override { return cpus->count(); }
-  std::uint64_t affinity(unsigned cpu) const override { return mpidr_of(cpu) & kAffinityMask; }
+  std::uint64_t affinity(unsigned cpu) const override { return board->cpu(cpu).mpidr & kAffinityMask; }
   PowerState state(unsigned cpu) const override {
     return cpus->cpu(cpu).powered() ? PowerState::on : PowerState::off;
   }
@@ -86,14 +76,9 @@ struct Machine::Board final : PowerController, GuestMemory {
   std::unique_ptr<TimingModel> timing;
   std::unique_ptr<Semihosting> semihosting;
   std::unique_ptr<Firmware> firmware;
-  std::unique_ptr<CpuComplex> cpus;
-  std::unique_ptr<InterruptController> gic;
-  std::optional<SystemCounter> counter;
-  std::deque<GenericTimer> timers;
   DroppedOutput dropped;
-  std::deque<Pl011> uarts;
-  std::optional<Pl031> rtc;
-  VirtioEmptySlots virtio;
+  std::unique_ptr<CpuComplex> cpus;
+  std::unique_ptr<Board> board;
   std::optional<Scheduler> scheduler;
 
   std::optional<ExitReason> ended;
@@ -103,43 +88,48 @@ struct Machine::Board final : PowerController, GuestMemory {
   HostClock::time_point host_deadline = HostClock::time_point::max();
 };
 
-Machine::Board::Board(const MachineConfig& given_config, MachineHooks given)
+Machine::Assembly::Assembly(const MachineConfig& given_config, MachineHooks given)
     : config(given_config), hooks(std::move(given)), plan(plan_boot(config)) {
-  if (config.cpu.empty()) config.cpu = "cortex-a57";
   has_el2 = boot_el(config) == 2;
   for (Sink* sink : hooks.sinks) events.attach(*sink);
   timing = std::make_unique<TableTiming>();
-  const VirtRegion& ram = virt_region(VirtPart::ram);
-  bus.add_ram("ram", ram.base, config.ram_bytes);
+  board = make_board(config, {.bus = bus,
+                              .timeline = timeline,
+                              .events = events,
+                              .uart = [this](unsigned uart) -> CharacterPort& { return port(uart); },
+                              .power = [this](unsigned cpu, ExitReason reason) {
+                                power_down(cpu, reason);
+                              }});
+  board->add_memory();
   build_cpus();
-  build_devices();
+  board->add_devices(*cpus);
+  scheduler.emplace(*cpus, timeline, config.quantum, [this](unsigned cpu, Time after) {
+    return board->timer(cpu).next_event_stream(after, cpus->cpu(cpu).hcr_el2());
+  });
   load();
 }
 
-CharacterPort& Machine::Board::console() {
-  return !hooks.uarts.empty() && hooks.uarts[0] ? *hooks.uarts[0] : dropped;
+CharacterPort& Machine::Assembly::port(unsigned uart) {
+  return uart < hooks.uarts.size() && hooks.uarts[uart] ? *hooks.uarts[uart] : dropped;
 }
 
-void Machine::Board::build_cpus() {
+void Machine::Assembly::build_cpus() {
   FirmwareConfig options;
-  options.conduit = plan.psci == PsciConduit::smc ? Conduit::smc : Conduit::hvc;
+  options.conduit.reset();
+  if (plan.psci) options.conduit = plan.psci == PsciConduit::smc ? Conduit::smc : Conduit::hvc;
   options.has_el2 = has_el2;
   if (config.semihosting) {
     semihosting = std::make_unique<Semihosting>(
         SemihostingConfig{},
-        SemihostingPorts{*this, timeline, console(), nullptr,
+        SemihostingPorts{*this, timeline, port(0), nullptr,
                          [this](const SemihostingExit& exit) { semihosting_exit(exit); }});
   }
   firmware = std::make_unique<Firmware>(options, *this, semihosting.get(), &events);
   std::vector<CpuConfig> configs;
   for (unsigned i = 0; i < config.cpus; ++i) {
-    configs.push_back({.model = config.cpu,
-                       .index = i,
-                       .mpidr = mpidr_of(i),
-                       .has_el2 = has_el2,
-                       .gic = config.gic,
-                       .hz = config.cpu_hz,
-                       .skip_delay_loops = config.skip_delay_loops});
+    configs.push_back(board->cpu(i));
+    configs.back().hz = config.cpu_hz;
+    configs.back().skip_delay_loops = config.skip_delay_loops;
   }
   cpus = make_cpu_complex({.bus = bus,
                            .timeline = timeline,
@@ -150,54 +140,22 @@ void Machine::Board::build_cpus() {
                           configs);
 }
 
-void Machine::Board::build_devices() {
-  std::vector<CpuLines*> lines;
-  for (unsigned i = 0; i < config.cpus; ++i) lines.push_back(&cpus->cpu(i).lines());
-  gic = make_virt_gic(config.gic, config.cpus, has_el2, lines, &events);
-  gic->map(bus);
-
-  counter.emplace(timeline, kVirtCounterHz);
-  for (unsigned i = 0; i < config.cpus; ++i) {
-    const TimerLines wires{gic->ppi(i, kVirtPpis.timer_physical),
-                           gic->ppi(i, kVirtPpis.timer_virtual),
-                           gic->ppi(i, kVirtPpis.timer_hyp),
-                           gic->ppi(i, kVirtPpis.timer_hyp_virtual)};
-    timers.emplace_back(timeline, *counter, wires, i, &events,
-                        GenericTimerConfig{.vhe = config.cpu == "max"});
-    cpus->cpu(i).add_port(timers.back());
-    cpus->cpu(i).connect_pmu(gic->ppi(i, kVirtPpis.pmu));
-    if (SysRegPort* port = gic->cpu_interface(i)) cpus->cpu(i).add_port(*port);
-  }
-
-  const auto spi_of = [](const VirtRegion& region) { return 32u + static_cast<unsigned>(region.spi); };
-  const VirtRegion& uart = virt_region(VirtPart::uart0);
-  uarts.emplace_back("uart0", gic->spi(spi_of(uart)), console(), timeline, &events, 0u,
-                     kVirtUartClockHz);
-  bus.map(uarts.back(), uart.base, uart.size);
-  const VirtRegion& clock = virt_region(VirtPart::rtc);
-  rtc.emplace(gic->spi(spi_of(clock)), timeline);
-  bus.map(*rtc, clock.base, clock.size);
-  const VirtRegion& slots = virt_region(VirtPart::virtio);
-  bus.map(virtio, slots.base, slots.size * slots.count);
-  bus.reset_devices();
-
-  scheduler.emplace(*cpus, timeline, config.quantum, [this](unsigned cpu, Time after) {
-    return timers[cpu].next_event_stream(after, cpus->cpu(cpu).hcr_el2());
-  });
-}
-
-void Machine::Board::load() {
+void Machine::Assembly::load() {
   for (const BootBlob& blob : plan.blobs) {
     if (!bus.write(blob.address, blob.bytes.data(), blob.bytes.size())) {
       throw ImageError(blob.item.text(), "does not fit into RAM", "give the machine more memory (-m)");
     }
   }
-  Cpu& first = cpus->cpu(0);
-  first.power_on(plan.entry, static_cast<El>(plan.entry_el), plan.x[0]);
-  for (unsigned n = 1; n < plan.x.size(); ++n) first.set_x(n, plan.x[n]);
+  for (unsigned i = 0; i < cpus->count(); ++i) {
+    if (i != 0 && !plan.secondary_entry) break;
+    Cpu& cpu = cpus->cpu(i);
+    cpu.power_on(i == 0 ? plan.entry : *plan.secondary_entry, static_cast<El>(plan.entry_el),
+                 plan.x[0]);
+    for (unsigned n = 1; n < plan.x.size(); ++n) cpu.set_x(n, plan.x[n]);
+  }
 }
 
-void Machine::Board::finish(ExitReason reason, std::string text, int code) {
+void Machine::Assembly::finish(ExitReason reason, std::string text, int code) {
   if (ended) return;
   ended = reason;
   detail = std::move(text);
@@ -206,7 +164,7 @@ void Machine::Board::finish(ExitReason reason, std::string text, int code) {
 }
 
 /// The CPUs that have executed something.
-std::string Machine::Board::describe_cpus() const {
+std::string Machine::Assembly::describe_cpus() const {
   std::string text;
   for (unsigned i = 0; i < cpus->count(); ++i) {
     const Cpu& cpu = cpus->cpu(i);
@@ -215,7 +173,7 @@ std::string Machine::Board::describe_cpus() const {
   return text;
 }
 
-void Machine::Board::poll() {
+void Machine::Assembly::poll() {
   const auto now = HostClock::now();
   if (now >= host_deadline) finish(ExitReason::host_timeout);
   if (now < next_poll) return;
@@ -224,7 +182,7 @@ void Machine::Board::poll() {
 }
 
 /// Every CPU waits: moves on to the next thing that can happen.
-void Machine::Board::idle(Wakeup& time_limit) {
+void Machine::Assembly::idle(Wakeup& time_limit) {
   const Time virtual_limit = time_limit.due();
   Time next = scheduler->next_event();
   if (next == virtual_limit) {
@@ -245,7 +203,7 @@ void Machine::Board::idle(Wakeup& time_limit) {
   if (timeline.now() >= virtual_limit) finish(ExitReason::limit_time);
 }
 
-RunResult Machine::Board::run(const Limits& limits) {
+RunResult Machine::Assembly::run(const Limits& limits) {
   if (limits.host_seconds > 0) {
     host_deadline = HostClock::now() + std::chrono::duration_cast<HostClock::duration>(
                                            std::chrono::duration<double>(limits.host_seconds));
@@ -279,8 +237,8 @@ RunResult Machine::Board::run(const Limits& limits) {
   return result();
 }
 
-RunResult Machine::Board::result() {
-  for (Pl011& uart : uarts) uart.flush();
+RunResult Machine::Assembly::result() {
+  for (Pl011& uart : board->uarts()) uart.flush();
   const bool failed = *ended == ExitReason::limit_instructions ||
                       *ended == ExitReason::limit_time || *ended == ExitReason::host_timeout;
   if (failed && detail.empty()) {
@@ -318,39 +276,39 @@ RunResult Machine::Board::result() {
   return outcome;
 }
 
-void Machine::Board::cpu_on(unsigned cpu, PhysAddr entry, El el, std::uint64_t context) {
+void Machine::Assembly::cpu_on(unsigned cpu, PhysAddr entry, El el, std::uint64_t context) {
   cpus->cpu(cpu).power_on(entry, el, context);
   scheduler->woken(cpu);
 }
 
 /// The caller must not execute another instruction, so it loses power with the board.
-void Machine::Board::power_down(unsigned cpu, ExitReason reason) {
+void Machine::Assembly::power_down(unsigned cpu, ExitReason reason) {
   cpus->cpu(cpu).power_off();
   finish(reason);
 }
 
-void Machine::Board::semihosting_exit(const SemihostingExit& exit) {
+void Machine::Assembly::semihosting_exit(const SemihostingExit& exit) {
   cpus->cpu(exit.cpu).power_off();
   finish(ExitReason::guest_exit, {}, exit.code);
 }
 
 Machine::Machine(const MachineConfig& config, MachineHooks hooks)
-    : board_(std::make_unique<Board>(config, std::move(hooks))) {}
+    : assembly_(std::make_unique<Assembly>(config, std::move(hooks))) {}
 Machine::~Machine() = default;
 
-RunResult Machine::run(const Limits& limits) { return board_->run(limits); }
+RunResult Machine::run(const Limits& limits) { return assembly_->run(limits); }
 
-void Machine::stop(ExitReason reason, int code) { board_->finish(reason, {}, code); }
+void Machine::stop(ExitReason reason, int code) { assembly_->finish(reason, {}, code); }
 
 bool Machine::uart_input(unsigned uart, std::span<const std::uint8_t> bytes) {
-  if (uart >= board_->uarts.size()) return false;
+  if (uart >= assembly_->board->uarts().size()) return false;
   for (const std::uint8_t byte : bytes) {
-    if (!board_->uarts[uart].receive(byte)) return false;
+    if (!assembly_->board->uarts()[uart].receive(byte)) return false;
   }
   return true;
 }
 
-Clock& Machine::clock() { return board_->timeline; }
-const std::vector<std::uint8_t>& Machine::device_tree() const { return board_->plan.dtb; }
+Clock& Machine::clock() { return assembly_->timeline; }
+const std::vector<std::uint8_t>& Machine::device_tree() const { return assembly_->plan.dtb; }
 
 }  // namespace trapline

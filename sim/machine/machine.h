@@ -48,8 +48,8 @@ class Machine {
   const std::vector<std::uint8_t>& device_tree() const;
 
  private:
-  struct Board;
-  std::unique_ptr<Board> board_;
+  struct Assembly;
+  std::unique_ptr<Assembly> assembly_;
 };
 
 }  // namespace trapline

@@ -42,7 +42,7 @@ struct MachineConfig {
   std::string cpu;                    ///< Empty for the machine's default.
   unsigned gic = 3;                   ///< 2 or 3.
   unsigned cpus = 1;                  ///< 1 to 8.
-  std::uint64_t ram_bytes = 1ull << 30;
+  std::optional<std::uint64_t> ram_bytes;  ///< Unset for the machine's default.
   std::optional<unsigned> entry_el;   ///< 1 or 2; the machine's default otherwise.
   std::optional<PhysAddr> entry;      ///< Overrides the image's entry point.
 

@@ -12,10 +12,10 @@ namespace {
 constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kMiB = 1024 * kKiB;
 
-std::string ram_text(const std::vector<MemoryRange>& ram) {
+std::string ram_text(const std::vector<MemoryRange>& ram, const std::vector<MemoryRange>& other) {
   std::string text;
-  for (const MemoryRange& bank : ram) {
-    text += (text.empty() ? "" : ", ") + to_string(bank);
+  for (const auto* ranges : {&ram, &other}) {
+    for (const MemoryRange& bank : *ranges) text += (text.empty() ? "" : ", ") + to_string(bank);
   }
   return text;
 }
@@ -39,14 +39,15 @@ std::string size_text(std::uint64_t bytes) {
   return std::to_string(bytes) + " bytes";
 }
 
-MemoryLayout::MemoryLayout(std::vector<MemoryRange> ram) : ram_(std::move(ram)) {}
+MemoryLayout::MemoryLayout(std::vector<MemoryRange> ram, std::vector<MemoryRange> other)
+    : ram_(std::move(ram)), other_(std::move(other)) {}
 
 void MemoryLayout::claim(const LayoutItem& item, const MemoryRange& range) {
   if (range.size == 0) return;
-  if (!in_ram(range)) {
+  if (!is_memory(range)) {
     throw ImageError(
         item.path,
-        item.role + " at " + to_string(range) + " is outside RAM (" + ram_text(ram_) + ")",
+        item.role + " at " + to_string(range) + " is outside RAM (" + ram_text(ram_, other_) + ")",
         "place it inside RAM or give the machine more with -m");
   }
   if (const Claim* other = overlapping(range)) {
@@ -75,6 +76,12 @@ PhysAddr MemoryLayout::place(const LayoutItem& item, std::uint64_t size, std::ui
 
 bool MemoryLayout::is_free(const MemoryRange& range) const {
   return in_ram(range) && overlapping(range) == nullptr;
+}
+
+bool MemoryLayout::is_memory(const MemoryRange& range) const {
+  return in_ram(range) ||
+         std::any_of(other_.begin(), other_.end(),
+                     [&](const MemoryRange& bank) { return bank.contains(range); });
 }
 
 std::uint64_t MemoryLayout::ram_bytes() const {

@@ -44,8 +44,9 @@ class MemoryLayout {
     MemoryRange range;
   };
 
-  /// `ram` must be sorted by base and free of overlaps.
-  explicit MemoryLayout(std::vector<MemoryRange> ram);
+  /// `ram` must be sorted by base and free of overlaps. In `other` ranges (ROM, flash) only claims
+  /// are made, nothing is placed.
+  explicit MemoryLayout(std::vector<MemoryRange> ram, std::vector<MemoryRange> other = {});
 
   /// Takes a fixed range. Throws ImageError, naming both parties, if it is not in RAM or is taken.
   /// An empty range takes nothing.
@@ -59,6 +60,8 @@ class MemoryLayout {
 
   /// True if `range` lies in RAM and nothing has taken any of it.
   bool is_free(const MemoryRange& range) const;
+  /// True if `range` lies in RAM or in one of the other ranges.
+  bool is_memory(const MemoryRange& range) const;
 
   const std::vector<MemoryRange>& ram() const { return ram_; }
   /// Bytes in all banks.
@@ -77,6 +80,7 @@ class MemoryLayout {
   void insert(const LayoutItem& item, const MemoryRange& range);
 
   std::vector<MemoryRange> ram_;
+  std::vector<MemoryRange> other_;
   std::vector<Claim> claims_;
 };
 

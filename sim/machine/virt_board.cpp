@@ -1,7 +1,10 @@
 #include "sim/machine/virt_board.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <stdexcept>
+
+#include "sim/machine/image_error.h"
 
 namespace trapline {
 namespace {
@@ -221,7 +224,74 @@ class VirtTreeBuilder {
   DeviceTree tree_;
 };
 
+constexpr std::uint64_t kMiB = 1024 * 1024;
+constexpr std::uint64_t kGiB = 1024 * kMiB;
+constexpr std::uint64_t kMaxRam = 255 * kGiB;  // Where QEMU's map puts its next window.
+
+class VirtMachine final : public MachineType {
+ public:
+  std::string_view name() const override { return "virt"; }
+  std::string_view summary() const override {
+    return "Arm's generic virtual board, with QEMU's memory map: GICv2 or GICv3, generic timers,\n"
+           "PL011 at 0x09000000, PL031, PSCI; RAM from 0x40000000; 1 to 8 CPUs";
+  }
+  std::string_view default_cpu() const override { return "cortex-a57"; }
+  std::uint64_t default_ram_bytes() const override { return kGiB; }
+  unsigned uarts() const override { return 1; }
+  Secondaries secondaries() const override { return Secondaries::psci; }
+
+  void check(const MachineConfig& config) const override {
+    if (config.gic != 2 && config.gic != 3) {
+      throw ImageError("", "GIC version " + std::to_string(config.gic) + " does not exist here",
+                       "use --gic 2 or --gic 3");
+    }
+    const std::uint64_t ram = ram_bytes_of(config);
+    if (ram < kMiB || ram > kMaxRam || ram % 4096 != 0) {
+      throw ImageError("", "RAM of " + std::to_string(ram) + " bytes is not possible",
+                       "use a multiple of 4 KiB from 1 MiB to 255 GiB");
+    }
+  }
+
+  MachineMemory memory(const MachineConfig& config) const override {
+    return {.ram = {{virt_region(VirtPart::ram).base, ram_bytes_of(config)}}, .other = {}};
+  }
+
+  DeviceTree tree(const MachineConfig& config) const override {
+    return build_virt_tree(virt_options(config));
+  }
+
+  std::optional<PsciConduit> psci(const MachineConfig& config,
+                                  const DeviceTree& tree) const override {
+    const auto method = tree.string("/psci", "method");
+    if (!method) return virt_options(config).psci;
+    return *method == "hvc" ? PsciConduit::hvc : PsciConduit::smc;
+  }
+
+  /// Halfway into RAM, at most 128 MiB: QEMU's place for the initrd, and for the tree without one.
+  LoadPlaces places(const std::vector<MemoryRange>& ram) const override {
+    std::uint64_t bytes = 0;
+    for (const MemoryRange& bank : ram) bytes += bank.size;
+    return {.initrd = ram.front().base + std::min(bytes / 2, 128 * kMiB), .dtb = std::nullopt};
+  }
+};
+
 }  // namespace
+
+const MachineType& virt_machine() {
+  static const VirtMachine machine;
+  return machine;
+}
+
+VirtBoardOptions virt_options(const MachineConfig& config) {
+  const bool has_el2 = config.entry_el.value_or(2) == 2;
+  return {.cpus = config.cpus,
+          .gic = config.gic,
+          .ram_bytes = ram_bytes_of(config),
+          .cpu_compatible = cpu_compatible(config.cpu),
+          .has_el2 = has_el2,
+          .psci = has_el2 ? PsciConduit::smc : PsciConduit::hvc,
+          .hyp_virtual_timer = has_el2 && config.cpu == "max"};
+}
 
 std::span<const VirtRegion> virt_map() {
   return kMap;
@@ -247,16 +317,6 @@ DeviceTree build_virt_tree(const VirtBoardOptions& options) {
 
 std::vector<std::uint8_t> build_virt_dtb(const VirtBoardOptions& options) {
   return build_virt_tree(options).bytes(kDtbSlack);
-}
-
-void write_chosen(DeviceTree& tree, const std::string& bootargs,
-                  const std::optional<MemoryRange>& initrd) {
-  tree.add_node("/chosen");
-  if (!bootargs.empty()) tree.set_string("/chosen", "bootargs", bootargs);
-  if (initrd) {
-    tree.set_u64s("/chosen", "linux,initrd-end", {initrd->end()});
-    tree.set_u64s("/chosen", "linux,initrd-start", {initrd->base});
-  }
 }
 
 std::string cpu_compatible(const std::string& model) {

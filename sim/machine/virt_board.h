@@ -11,6 +11,7 @@
 
 #include "sim/arch/types.h"
 #include "sim/machine/device_tree.h"
+#include "sim/machine/machine_type.h"
 #include "sim/machine/memory_layout.h"
 
 namespace trapline {
@@ -58,9 +59,6 @@ inline constexpr VirtPpis kVirtPpis{};
 inline constexpr std::array<std::uint32_t, 8> kFixedRngSeed = {
     0x54726170, 0x6c696e65, 0x20726570, 0x65617473, 0x20657665, 0x72792072, 0x756e2061, 0x6c696b65};
 
-/// How a guest reaches the firmware.
-enum class PsciConduit : std::uint8_t { hvc, smc };
-
 struct VirtBoardOptions {
   unsigned cpus = 1;
   unsigned gic = 3;  ///< 2 or 3.
@@ -86,11 +84,13 @@ DeviceTree build_virt_tree(const VirtBoardOptions& options);
 /// The same, flattened, with room for software that edits it.
 std::vector<std::uint8_t> build_virt_dtb(const VirtBoardOptions& options);
 
-/// Writes what a Linux-protocol kernel reads from /chosen: command line and initrd.
-void write_chosen(DeviceTree& tree, const std::string& bootargs,
-                  const std::optional<MemoryRange>& initrd);
+/// `-M virt`.
+const MachineType& virt_machine();
+/// The board that a configuration asks for, without command line or initrd. The PSCI conduit is
+/// `smc` where the image starts at EL2 and `hvc` where it starts at EL1, as on QEMU.
+VirtBoardOptions virt_options(const MachineConfig& config);
 
-/// The "compatible" string of a CPU model ("cortex-a57", "max"...); QEMU's choice for each.
+/// The "compatible" string of a CPU model on this board ("cortex-a57", "max"...); QEMU's choice for each.
 std::string cpu_compatible(const std::string& model);
 
 }  // namespace trapline

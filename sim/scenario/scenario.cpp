@@ -144,7 +144,7 @@ void check_has_image(const Scenario& scenario) {
 void check_scenario(const Scenario& scenario) {
   const MachineConfig& machine = scenario.machine;
   check_images(machine);
-  if (machine.ram_bytes == 0) throw ScenarioError("the machine has no RAM: give -m SIZE");
+  if (machine.ram_bytes == 0u) throw ScenarioError("the machine has no RAM: give -m SIZE");
   unsigned on_stdio = 0;
   for (const UartSpec& uart : scenario.uarts) {
     on_stdio += uart.backend.kind == UartBackendSpec::Kind::stdio;

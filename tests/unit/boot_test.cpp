@@ -1,4 +1,5 @@
 #include "sim/machine/boot.h"
+#include "sim/machine/virt_board.h"
 
 #include "boot_files.h"
 
@@ -185,7 +186,7 @@ TEST_F(BootTest, NumbersAreChecked) {
   EXPECT_HOLDS(with([](auto& c) { c.cpus = 9; }), "-smp 1 to 8");
   EXPECT_HOLDS(with([](auto& c) { c.cpus = 0; }), "-smp 1 to 8");
   EXPECT_HOLDS(with([](auto& c) { c.ram_bytes = 0; }), "RAM of 0 bytes");
-  EXPECT_HOLDS(with([](auto& c) { c.ram_bytes += 1; }), "multiple of 4 KiB");
+  EXPECT_HOLDS(with([](auto& c) { *c.ram_bytes += 1; }), "multiple of 4 KiB");
   EXPECT_HOLDS(with([](auto& c) { c.entry_el = 3; }), "EL3");
   EXPECT_HOLDS(with([](auto& c) { c.kernel.clear(); }), "nothing to run");
 }

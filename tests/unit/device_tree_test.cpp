@@ -193,7 +193,8 @@ class UserTree : public BootFilesTest {
   static std::string memory_error(DeviceTree& tree) {
     const auto bytes = tree.bytes();
     return error_of<ImageError>([&] {
-      check_dtb_memory(DeviceTree::parse(bytes, "user.dtb"), {0x40000000, 0x10000000}, "user.dtb");
+      check_dtb_memory(DeviceTree::parse(bytes, "user.dtb"), {{0x40000000, 0x10000000}},
+                       "user.dtb");
     });
   }
   static DeviceTree with_memory(std::initializer_list<std::uint64_t> reg) {

@@ -4,6 +4,7 @@
 
 #include "boot_files.h"
 #include "sim/machine/boot.h"
+#include "sim/machine/virt_board.h"
 
 namespace trapline::testing {
 namespace {

@@ -1,0 +1,12 @@
+#include "sim/machine/board.h"
+
+#include <stdexcept>
+
+namespace trapline {
+
+std::unique_ptr<Board> make_board(const MachineConfig& config, const BoardPorts& ports) {
+  if (config.machine == "virt") return make_virt_board(config, ports);
+  throw std::invalid_argument("machine '" + config.machine + "' has no board");
+}
+
+}  // namespace trapline

@@ -1,0 +1,33 @@
+#include "sim/machine/machine_type.h"
+
+#include <array>
+
+#include "sim/machine/image_error.h"
+#include "sim/machine/virt_board.h"
+
+namespace trapline {
+
+std::span<const MachineType* const> machine_types() {
+  static const std::array<const MachineType*, 1> types{&virt_machine()};
+  return types;
+}
+
+const MachineType& machine_type(std::string_view name) {
+  std::string known;
+  for (const MachineType* type : machine_types()) {
+    if (type->name() == name) return *type;
+    known += (known.empty() ? "" : ", ") + std::string(type->name());
+  }
+  throw ImageError("", "unknown machine \"" + std::string(name) + "\"", "there are: " + known);
+}
+
+std::uint64_t ram_bytes_of(const MachineConfig& config) {
+  return config.ram_bytes.value_or(machine_type(config.machine).default_ram_bytes());
+}
+
+std::string cpu_of(const MachineConfig& config) {
+  if (!config.cpu.empty()) return config.cpu;
+  return std::string(machine_type(config.machine).default_cpu());
+}
+
+}  // namespace trapline
