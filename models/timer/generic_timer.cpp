@@ -141,7 +141,7 @@ GenericTimer::GenericTimer(Clock& clock, SystemCounter& counter, TimerLines line
                      TimerIndex::secure_hyp_physical),
           make_timer(clock, config.secure_hyp_virtual ? *config.secure_hyp_virtual : unconnected_,
                      TimerIndex::secure_hyp_virtual)},
-      cntfrq_(counter.frequency()),
+      cntfrq_(config.frequency_known ? counter.frequency() : 0),
       cnthctl_(kCnthctlReset) {
   counter_.connect([this] {
     for (CompareTimer& timer : timers_) timer.update();
@@ -162,7 +162,7 @@ CompareTimer GenericTimer::make_timer(Clock& clock, Line& line, TimerIndex index
 
 void GenericTimer::reset() {
   for (CompareTimer& timer : timers_) timer.reset();
-  cntfrq_ = counter_.frequency();
+  cntfrq_ = config_.frequency_known ? counter_.frequency() : 0;
   cntkctl_ = 0;
   cnthctl_ = kCnthctlReset;
 }

@@ -24,6 +24,7 @@ struct TimerLines {
 
 struct GenericTimerConfig {
   bool vhe = false;  ///< FEAT_VHE: CNTHV, *_EL02, CNTKCTL_EL12 and the E2H redirections.
+  bool frequency_known = true;  ///< CNTFRQ_EL0 is set as firmware leaves it, not zero, at reset.
   bool ecv = false;  ///< FEAT_ECV: CNTPCTSS, CNTVCTSS, CNTHCTL_EL2.{EL1TVT, EL1TVCT, EVNTIS}.
   Line* secure_hyp_physical = nullptr;  ///< CNTHPS exists if not null (FEAT_SEL2, Armv8-R64).
   Line* secure_hyp_virtual = nullptr;   ///< CNTHVS exists if not null; needs `vhe`.

@@ -92,6 +92,8 @@ class RunSession {
   Pacer pacer_;
   std::optional<std::string> output_error_;
 
+  std::shared_ptr<HostOutput> terminal_ =
+      std::make_shared<HostOutput>(FileDescriptor(STDOUT_FILENO, false), "standard output");
   std::vector<std::unique_ptr<UartHost>> hosts_;  // By UART.
   std::vector<std::unique_ptr<CharacterFanOut>> fan_outs_;
   std::unique_ptr<Machine> machine_;
@@ -135,7 +137,8 @@ bool RunSession::reads_stdin(const UartSpec& uart) const {
 }
 
 void RunSession::add_uart(unsigned index, const UartSpec& uart) {
-  hosts_.push_back(std::make_unique<UartHost>(index, uart.backend, reads_stdin(uart)));
+  hosts_.push_back(
+      std::make_unique<UartHost>(index, uart.backend, reads_stdin(uart), terminal_));
   fan_outs_.push_back(std::make_unique<CharacterFanOut>());
   fan_outs_.back()->add(hosts_.back()->output());
   if (!hosts_.back()->announcement().empty()) say("trapline: " + hosts_.back()->announcement());
@@ -248,6 +251,7 @@ int RunSession::finish(const RunResult& result, double seconds) {
   if (const auto signal = signals_.received()) outcome.exit_code = 128 + *signal;
   const HostStats host{seconds, outcome.exit_code};
 
+  for (const auto& host : hosts_) host->end_line();
   for (unsigned n = 0; n < hosts_.size(); ++n) {
     HostOutput* output = hosts_[n]->host_output();
     if (!output) continue;
@@ -279,9 +283,10 @@ int RunSession::finish(const RunResult& result, double seconds) {
 }  // namespace
 
 int run_command(const RunArguments& arguments, const Environment& environment) {
-  const Scenario scenario = make_scenario(arguments, environment);
+  Scenario scenario = make_scenario(arguments, environment);
   check_has_image(scenario);
   check_uarts(scenario);
+  scenario.uarts.resize(machine_type(scenario.machine.machine).uarts());
   set_up_log(scenario.log_level);
   return RunSession(scenario).run();
 }

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kFlushAt = 1 << 16;
 constexpr std::size_t kEnoughPending = 1 << 12;  // The host's writer may wait beyond that.
+constexpr std::size_t kLongestLine = 4096;
 constexpr std::uint8_t kEscape = 1;              // Ctrl-A.
 
 bool readable_now(int fd) {
@@ -55,8 +56,9 @@ void HostOutput::transmit(std::uint8_t byte) {
 }
 
 void HostOutput::write(std::string_view text) {
-  if (error_) return;
+  if (error_ || text.empty()) return;
   buffer_ += text;
+  at_line_start_ = text.back() == '\n';
   if (buffer_.size() >= kFlushAt) flush();
 }
 
@@ -86,6 +88,23 @@ void HostOutput::close() {
 
 void HostOutput::fail(int number) {
   error_ = fmt::format("{}: {}", name_, std::strerror(number));
+}
+
+TaggedLines::TaggedLines(std::shared_ptr<HostOutput> terminal, unsigned uart)
+    : terminal_(std::move(terminal)), tag_(fmt::format("uart{}: ", uart)) {}
+
+void TaggedLines::transmit(std::uint8_t byte) {
+  if (byte == '\r') return;
+  if (byte != '\n') line_ += static_cast<char>(byte);
+  if (byte != '\n' && line_.size() < kLongestLine) return;
+  // What another UART has begun stays a line of its own.
+  if (!terminal_->at_line_start()) terminal_->write("\n");
+  terminal_->write(tag_ + line_ + "\n");
+  line_.clear();
+}
+
+void TaggedLines::end_line() {
+  if (!line_.empty()) transmit('\n');
 }
 
 EscapeDecoder::Command EscapeDecoder::feed(std::uint8_t byte, std::deque<std::uint8_t>& to_guest) {
@@ -122,20 +141,25 @@ std::string_view EscapeDecoder::help() {
          "Ctrl-A h       this help\n";
 }
 
-UartHost::UartHost(unsigned index, const UartBackendSpec& spec, bool read_stdin) {
+UartHost::UartHost(unsigned index, const UartBackendSpec& spec, bool read_stdin,
+                   std::shared_ptr<HostOutput> terminal) {
   using Kind = UartBackendSpec::Kind;
   switch (spec.kind) {
     case Kind::null:
       break;
+    case Kind::lines:
+      output_ = std::move(terminal);
+      lines_.emplace(output_, index);
+      break;
     case Kind::stdio:
-      output_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
+      output_ = std::move(terminal);
       if (read_stdin) {
         input_ = FileDescriptor(STDIN_FILENO, false);
         input_open_ = true;
       }
       break;
     case Kind::file:
-      output_.emplace(HostOutput::to_file(spec.path));
+      output_ = std::make_shared<HostOutput>(HostOutput::to_file(spec.path));
       break;
     case Kind::pty:
       open_pty(index);
@@ -160,12 +184,14 @@ void UartHost::open_pty(unsigned index) {
   ::tcsetattr(pty_far_end_.get(), TCSANOW, &mode);
   ::fcntl(near.get(), F_SETFL, O_NONBLOCK);
   announcement_ = fmt::format("UART {} is {}", index, name.data());
-  output_.emplace(FileDescriptor(near.get(), false), name.data(), HostOutput::WhenFull::drop);
+  output_ = std::make_shared<HostOutput>(FileDescriptor(near.get(), false), name.data(),
+                                         HostOutput::WhenFull::drop);
   input_ = std::move(near);
   input_open_ = true;
 }
 
 CharacterPort& UartHost::output() {
+  if (lines_) return *lines_;
   if (output_) return *output_;
   return null_;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,6 +68,21 @@ class HostOutput final : public CharacterPort {
   std::optional<std::string> error_;
 };
 
+/// A UART beside the one that has the terminal: its output goes there too, a line at a time and each
+/// with the UART's name in front.
+class TaggedLines final : public CharacterPort {
+ public:
+  TaggedLines(std::shared_ptr<HostOutput> terminal, unsigned uart);
+  void transmit(std::uint8_t byte) override;
+  /// Writes a line that has no end yet.
+  void end_line();
+
+ private:
+  std::shared_ptr<HostOutput> terminal_;
+  std::string tag_;
+  std::string line_;
+};
+
 /// What the user typed, less the commands to the simulator. Ctrl-A is the escape, as in QEMU.
 class EscapeDecoder {
  public:
@@ -83,12 +99,18 @@ class EscapeDecoder {
 /// The far end of one UART: where its bytes go, and what the host has for it.
 class UartHost {
  public:
-  /// Opens what `spec` names. `read_stdin` says whether standard input belongs to this UART. Throws
-  /// ScenarioError naming what cannot be opened.
-  UartHost(unsigned index, const UartBackendSpec& spec, bool read_stdin);
+  /// Opens what `spec` names. `read_stdin` says whether standard input belongs to this UART.
+  /// `terminal` is standard output, which UARTs share. Throws ScenarioError naming what cannot be
+  /// opened.
+  UartHost(unsigned index, const UartBackendSpec& spec, bool read_stdin,
+           std::shared_ptr<HostOutput> terminal);
 
   CharacterPort& output();
-  HostOutput* host_output() { return output_ ? &*output_ : nullptr; }
+  HostOutput* host_output() { return output_.get(); }
+  /// Ends what the run left unfinished.
+  void end_line() {
+    if (lines_) lines_->end_line();
+  }
   /// Bytes read from the host and not yet taken by the UART.
   std::deque<std::uint8_t>& pending() { return pending_; }
 
@@ -109,7 +131,8 @@ class UartHost {
   void open_pty(unsigned index);
 
   Null null_;
-  std::optional<HostOutput> output_;
+  std::shared_ptr<HostOutput> output_;
+  std::optional<TaggedLines> lines_;
   FileDescriptor input_;
   FileDescriptor pty_far_end_;  // Held open, or the near end reports errors until somebody comes.
   bool input_open_ = false;

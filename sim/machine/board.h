@@ -53,5 +53,6 @@ std::unique_ptr<Board> make_board(const MachineConfig& config, const BoardPorts&
 
 // One a kind of machine.
 std::unique_ptr<Board> make_virt_board(const MachineConfig& config, const BoardPorts& ports);
+std::unique_ptr<Board> make_fvp_baser_board(const MachineConfig& config, const BoardPorts& ports);
 
 }  // namespace trapline

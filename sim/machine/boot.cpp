@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "sim/machine/spin_table.h"
 #include "sim/machine/xen_boot.h"
 
 namespace trapline {
@@ -46,6 +47,7 @@ class BootPlanner {
     } else if (!config_.kernel.empty()) {
       adopt(place_image(cache_.bootable(config_.kernel, "kernel"), "kernel", {}, *layout_));
     }
+    place_spin_table();
     place_initrd();
     if (!config_.xen) write_chosen(tree_, config_.append, initrd_);
     place_dtb();
@@ -124,7 +126,23 @@ class BootPlanner {
           "correct --entry, or the image's own entry point");
     }
     plan_.entry = *entry_;
-    if (type_.secondaries() == Secondaries::together) plan_.secondary_entry = plan_.entry;
+    if (type_.secondaries() == Secondaries::together && !plan_.secondary_entry) {
+      plan_.secondary_entry = plan_.entry;
+    }
+  }
+
+  /// A Linux-protocol image expects to be entered by one CPU, and the others in the spin-table that
+  /// the device tree describes. `--entry` means every CPU.
+  void place_spin_table() {
+    if (!linux_protocol_ || config_.entry || config_.cpus == 1 || !places_.spin_table) return;
+    const LayoutItem item{"spin-table", {}};
+    const MemoryRange page{*places_.spin_table, kSpinTableBytes};
+    layout_->claim(item, page);
+    plan_.blobs.push_back(
+        whole_file(item, page.base,
+                   std::make_shared<const std::vector<std::uint8_t>>(spin_table_page())));
+    tree_.reserve(page);
+    plan_.secondary_entry = page.base;
   }
 
   const MachineConfig& config_;

@@ -163,6 +163,11 @@ void DeviceTree::remove_property(const std::string& path, const char* property) 
   if (error != 0 && error != -FDT_ERR_NOTFOUND) fail(property, path, error);
 }
 
+void DeviceTree::reserve(const MemoryRange& range) {
+  edit("reserve memory in", "/",
+       [&] { return fdt_add_mem_rsv(blob_.data(), range.base, range.size); });
+}
+
 std::optional<std::string> DeviceTree::string(const std::string& path, const char* property) const {
   int length = 0;
   const int node = node_offset(path);

@@ -43,6 +43,8 @@ class DeviceTree {
   void set_strings(const std::string& path, const char* property,
                    std::initializer_list<std::string_view> values);
   void remove_property(const std::string& path, const char* property);
+  /// Adds to the memory reservation block: memory that a kernel must leave alone.
+  void reserve(const MemoryRange& range);
 
   std::optional<std::string> string(const std::string& path, const char* property) const;
   std::optional<std::uint32_t> u32(const std::string& path, const char* property) const;

@@ -2,13 +2,14 @@
 
 #include <array>
 
+#include "sim/machine/fvp_baser.h"
 #include "sim/machine/image_error.h"
 #include "sim/machine/virt_board.h"
 
 namespace trapline {
 
 std::span<const MachineType* const> machine_types() {
-  static const std::array<const MachineType*, 1> types{&virt_machine()};
+  static const std::array<const MachineType*, 2> types{&virt_machine(), &fvp_baser_machine()};
   return types;
 }
 

@@ -1,6 +1,7 @@
 // The kinds of machine that there are, as far as each can be described without CPUs or a bus.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -12,6 +13,10 @@
 #include "sim/machine/memory_layout.h"
 
 namespace trapline {
+
+/// "Trapline repeats every run alike".
+inline constexpr std::array<std::uint32_t, 8> kFixedRngSeed = {
+    0x54726170, 0x6c696e65, 0x20726570, 0x65617473, 0x20657665, 0x72792072, 0x756e2061, 0x6c696b65};
 
 /// How a guest reaches the firmware.
 enum class PsciConduit : std::uint8_t { hvc, smc };
@@ -27,6 +32,8 @@ struct LoadPlaces {
   PhysAddr initrd = 0;
   /// Of the device tree of a Linux-protocol image; nothing: behind the initrd, or in its place.
   std::optional<PhysAddr> dtb;
+  /// With Secondaries::together: where all CPUs but one wait while a Linux-protocol image starts.
+  std::optional<PhysAddr> spin_table;
 };
 
 /// How CPUs other than the first come to run.

@@ -250,6 +250,9 @@ class VirtMachine final : public MachineType {
       throw ImageError("", "RAM of " + std::to_string(ram) + " bytes is not possible",
                        "use a multiple of 4 KiB from 1 MiB to 255 GiB");
     }
+    if (config.hardware_counter) {
+      throw ImageError("", "virt's counter always runs", "leave out --counter hardware");
+    }
   }
 
   MachineMemory memory(const MachineConfig& config) const override {
@@ -271,7 +274,8 @@ class VirtMachine final : public MachineType {
   LoadPlaces places(const std::vector<MemoryRange>& ram) const override {
     std::uint64_t bytes = 0;
     for (const MemoryRange& bank : ram) bytes += bank.size;
-    return {.initrd = ram.front().base + std::min(bytes / 2, 128 * kMiB), .dtb = std::nullopt};
+    return {.initrd = ram.front().base + std::min(bytes / 2, 128 * kMiB), .dtb = std::nullopt,
+            .spin_table = std::nullopt};
   }
 };
 

@@ -55,10 +55,6 @@ struct VirtPpis {
 };
 inline constexpr VirtPpis kVirtPpis{};
 
-/// "Trapline repeats every run alike".
-inline constexpr std::array<std::uint32_t, 8> kFixedRngSeed = {
-    0x54726170, 0x6c696e65, 0x20726570, 0x65617473, 0x20657665, 0x72792072, 0x756e2061, 0x6c696b65};
-
 struct VirtBoardOptions {
   unsigned cpus = 1;
   unsigned gic = 3;  ///< 2 or 3.

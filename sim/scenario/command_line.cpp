@@ -85,9 +85,9 @@ constexpr std::string_view kHabits = "Accepted for those who come from QEMU";
 
 constexpr std::array kOptions{
     OptionRow{"-M,--machine", "TYPE", kMachine,
-              "The board: virt. QEMU's gic-version= and virtualization= may follow",
+              "The board: virt or fvp-baser. QEMU's gic-version= and virtualization= may follow",
               [](Scenario& s, Text v, unsigned) { apply_machine_option(s.machine, v); }},
-    OptionRow{"--cpu", "MODEL", kMachine, "cortex-a53, cortex-a57, cortex-a72 or max",
+    OptionRow{"--cpu", "MODEL", kMachine, "cortex-a53, cortex-a57, cortex-a72, max; cortex-r82 (fvp-baser's)",
               [](Scenario& s, Text v, unsigned) { s.machine.cpu = v; }},
     OptionRow{"--gic", "2|3", kMachine, "Version of the interrupt controller",
               [](Scenario& s, Text v, unsigned) {
@@ -105,6 +105,12 @@ constexpr std::array kOptions{
               [](Scenario& s, Text v, unsigned) {
                 s.machine.entry_el = parse_integer(v, 1, 2, "an exception level");
               }},
+    OptionRow{"--mpu-regions", "N|EL1,EL2", kMachine,
+              "Regions of each MPU of a Cortex-R82, 0 to 255 (16)",
+              [](Scenario& s, Text v, unsigned) { apply_mpu_regions(s.machine, v); }},
+    OptionRow{"--counter", "firmware|hardware", kMachine,
+              "fvp-baser's counter: running, or stopped until software starts it",
+              [](Scenario& s, Text v, unsigned) { s.machine.hardware_counter = parse_counter(v); }},
     OptionRow{"--quantum", "N", kMachine, "Instructions a CPU runs before the next one's turn",
               [](Scenario& s, Text v, unsigned) {
                 s.machine.quantum = parse_count(v);
@@ -133,6 +139,9 @@ constexpr std::array kOptions{
               "Place a file in memory: ELF, Image, or raw at ADDR. Repeatable", apply_load},
     OptionRow{"--entry", "ADDR", kImages, "Start here, not at the image's entry point",
               [](Scenario& s, Text v, unsigned) { s.machine.entry = parse_address(v); }},
+    OptionRow{"--reset-vector", "ADDR", kImages,
+              "The same, in the words of boards whose CPUs leave reset together: all start here",
+              [](Scenario& s, Text v, unsigned) { s.machine.entry = parse_address(v); }},
 
     OptionRow{"--xen", "FILE", kXen, "The hypervisor's Image",
               [](Scenario& s, Text v, unsigned) { xen_of(s).image = v; }},
@@ -146,7 +155,7 @@ constexpr std::array kOptions{
               [](Scenario& s, Text v, unsigned) { apply_domu(xen_of(s), v); }},
 
     OptionRow{"--uart", "[N=]WHERE", kInput,
-              "stdio, null, pty or file:PATH for UART N (0 if not said). Repeatable", apply_uart},
+              "stdio, lines, null, pty or file:PATH for UART N (0 if not said). Repeatable", apply_uart},
     OptionRow{"--interactive", "", kInput,
               "The keyboard is the input; scripts, expectations and the file's limits rest",
               [](Scenario& s, Text, unsigned) { s.interactive = true; }},

@@ -67,12 +67,13 @@ UartBackendSpec parse_uart_backend(std::string_view text) {
   using Kind = UartBackendSpec::Kind;
   if (text.starts_with("mon:")) text.remove_prefix(4);  // QEMU's monitor multiplexer.
   if (text == "stdio") return {Kind::stdio, {}};
+  if (text == "lines") return {Kind::lines, {}};
   if (text == "null" || text == "none") return {Kind::null, {}};
   if (text == "pty") return {Kind::pty, {}};
   if (text.starts_with("file:") && text.size() > 5) {
     return {Kind::file, std::string(text.substr(5))};
   }
-  throw std::invalid_argument(fmt::format("'{}' is not stdio, null, pty or file:PATH", text));
+  throw std::invalid_argument(fmt::format("'{}' is not stdio, lines, null, pty or file:PATH", text));
 }
 
 std::string_view exit_reason_name(ExitReason reason) {
@@ -131,6 +132,20 @@ void apply_machine_option(MachineConfig& config, std::string_view text) {
                       item.key, item.value));
     }
   }
+}
+
+void apply_mpu_regions(MachineConfig& config, std::string_view text) {
+  const std::size_t comma = text.find(',');
+  const std::string_view el2 = comma == std::string_view::npos ? text : text.substr(comma + 1);
+  config.mpu_el1_regions = parse_integer(text.substr(0, comma), 0, 255, "a number of MPU regions");
+  config.mpu_el2_regions = parse_integer(el2, 0, 255, "a number of MPU regions");
+}
+
+bool parse_counter(std::string_view text) {
+  if (text != "hardware" && text != "firmware") {
+    throw std::invalid_argument(fmt::format("'{}' is not firmware or hardware", text));
+  }
+  return text == "hardware";
 }
 
 void check_has_image(const Scenario& scenario) {

@@ -24,14 +24,20 @@ class ScenarioError : public std::runtime_error {
 
 /// Where the bytes of a UART go.
 struct UartBackendSpec {
-  enum class Kind : std::uint8_t { stdio, null, pty, file };
-  Kind kind = Kind::null;
+  enum class Kind : std::uint8_t {
+    lines,  ///< The terminal, a line at a time with the UART's name in front.
+    stdio,
+    null,
+    pty,
+    file,
+  };
+  Kind kind = Kind::lines;
   std::string path;  ///< For Kind::file.
 
   friend bool operator==(const UartBackendSpec&, const UartBackendSpec&) = default;
 };
 
-/// Parses "stdio", "null", "pty" or "file:PATH". Throws std::invalid_argument.
+/// Parses "stdio", "lines", "null", "pty" or "file:PATH". Throws std::invalid_argument.
 UartBackendSpec parse_uart_backend(std::string_view text);
 
 /// Virtual time between a match and the first byte sent: a shell that has just printed its prompt
@@ -98,6 +104,12 @@ UartSpec& uart_of(Scenario& scenario, unsigned index);
 /// Reads the options of `-M virt,gic-version=3,virtualization=on` into `config`, as QEMU spells
 /// them. Throws std::invalid_argument.
 void apply_machine_option(MachineConfig& config, std::string_view text);
+
+/// Reads "N" or "EL1,EL2", the regions of the MPUs. Throws std::invalid_argument.
+void apply_mpu_regions(MachineConfig& config, std::string_view text);
+
+/// True for "hardware", false for "firmware". Throws std::invalid_argument.
+bool parse_counter(std::string_view text);
 
 /// Checks what no single option can: combinations of images, of UARTs, of expectations. Throws
 /// ScenarioError.

@@ -27,6 +27,12 @@ void read_machine(TomlTable table, MachineConfig& machine) {
   if (auto v = table.scalar("memory")) {
     table.located("memory", [&] { machine.ram_bytes = parse_size(*v, kMiB); });
   }
+  if (auto v = table.scalar("mpu-regions")) {
+    table.located("mpu-regions", [&] { apply_mpu_regions(machine, *v); });
+  }
+  if (auto v = table.text("counter")) {
+    table.located("counter", [&] { machine.hardware_counter = parse_counter(*v); });
+  }
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
   if (auto v = table.integer("quantum", 1, kMax)) machine.quantum = static_cast<std::uint64_t>(*v);
   if (auto v = table.integer("cpu-hz", 1, kMax)) machine.cpu_hz = static_cast<std::uint64_t>(*v);
@@ -45,6 +51,7 @@ void read_boot(TomlTable table, MachineConfig& machine) {
   if (auto v = table.path("dtb")) machine.dtb = *v;
   if (auto v = table.text("append")) machine.append = *v;
   read_address(table, "entry", machine.entry);
+  read_address(table, "reset-vector", machine.entry);
   for (TomlTable& item : table.tables("load")) {
     LoadSpec load;
     if (auto v = item.path("file")) {

@@ -124,7 +124,7 @@ TEST(CommandLine, ErrorsNameTheOptionAndTheRemedy) {
   EXPECT_EQ(error_of({"-smp", "9"}), "--smp: '9' is not a number of CPUs from 1 to 8");
   EXPECT_EQ(error_of({"-m", "lots"}), "--memory: 'lots' is not a size such as 512M or 1G");
   EXPECT_EQ(error_of({"--uart", "0=tcp:1"}),
-            "--uart: 'tcp:1' is not stdio, null, pty or file:PATH");
+            "--uart: 'tcp:1' is not stdio, lines, null, pty or file:PATH");
   EXPECT_EQ(error_of({"--dom0", "append=a,b"}),
             "--dom0: 'b' in 'append=a,b' is not key=value (a comma inside a value is written "
             "',,')");

@@ -91,8 +91,32 @@ TEST_F(EscapeDecoderTest, ControlACanBeSent) {
   EXPECT_EQ(sent(), "\x01|\x01|\x01\x01\x01|");
 }
 
+TEST(UartHost, LinesOfOtherUartsAreNamedAndKeptApart) {
+  const std::string path = ::testing::TempDir() + "lines-" + std::to_string(getpid()) + ".log";
+  {
+    auto terminal = std::make_shared<HostOutput>(HostOutput::to_file(path));
+    UartHost first(0, {UartBackendSpec::Kind::stdio, {}}, false, terminal);
+    UartHost second(1, {UartBackendSpec::Kind::lines, {}}, false, terminal);
+    UartHost third(2, {UartBackendSpec::Kind::lines, {}}, false, terminal);
+    const auto say = [](UartHost& host, std::string_view text) {
+      for (const char c : text) host.output().transmit(static_cast<std::uint8_t>(c));
+    };
+    say(first, "log");
+    say(second, "one\r\ntw");
+    say(first, "in: ");
+    say(third, "hello\n\n");
+    say(second, "o");
+    for (UartHost* host : {&first, &second, &third}) host->end_line();
+    terminal->close();
+  }
+  std::ifstream in(path);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_EQ(text, "log\nuart1: one\nin: \nuart2: hello\nuart2: \nuart1: two\n");
+  std::remove(path.c_str());
+}
+
 TEST(UartHost, APseudoTerminalCarriesBytesBothWays) {
-  UartHost host(2, {UartBackendSpec::Kind::pty, {}}, false);
+  UartHost host(2, {UartBackendSpec::Kind::pty, {}}, false, nullptr);
   const std::string start = "UART 2 is ";
   ASSERT_TRUE(host.announcement().starts_with(start));
   const FileDescriptor user(
@@ -113,7 +137,7 @@ TEST(UartHost, APseudoTerminalCarriesBytesBothWays) {
 }
 
 TEST(UartHost, APseudoTerminalThatNobodyReadsDoesNotBlock) {
-  UartHost host(0, {UartBackendSpec::Kind::pty, {}}, false);
+  UartHost host(0, {UartBackendSpec::Kind::pty, {}}, false, nullptr);
   for (int n = 0; n < 64; ++n) {
     print(host.output(), std::string(4096, 'x'));
     host.host_output()->flush();

@@ -174,8 +174,8 @@ TEST(ScenarioFile, ReadsLoads) {
 
 TEST(ScenarioFile, UnknownKeysAreErrorsWithTheirPlace) {
   EXPECT_EQ(error_of("[machine]\ncpu = \"max\"\n  cores = 2\n"),
-            "dir/a.toml:3:3: unknown key 'cores' in [machine]; known are cpu, cpu-hz, cpus, el, "
-            "gic, memory, quantum, semihosting, skip-delay-loops, type");
+            "dir/a.toml:3:3: unknown key 'cores' in [machine]; known are counter, cpu, cpu-hz, "
+            "cpus, el, gic, memory, mpu-regions, quantum, semihosting, skip-delay-loops, type");
   EXPECT_EQ(error_of("[macine]\n").substr(0, 32), "dir/a.toml:1:2: unknown key 'mac");
   EXPECT_NE(error_of("[xen]\n[xen.dom1]\n").find("unknown key 'dom1' in [xen]"), std::string::npos);
   EXPECT_NE(error_of("[[uart]]\n[[uart.script]]\nexpct = \"a\"\n").find(":3:1: unknown key"),
