@@ -128,8 +128,8 @@ struct MpuStage2Request {
   AccessKind kind = AccessKind::read;
   bool privileged = true;
   bool table_walk = false;  ///< A stage-1 descriptor access; its faults have S1PTW set.
-  bool non_secure = false;  ///< Stage 1's NS.
-  MemoryAttributes stage1;  ///< Stage 1's attributes.
+  bool non_secure = false;    ///< Stage 1's NS.
+  MemoryAttributes stage1{};  ///< Stage 1's attributes.
 };
 
 /// Stage 2 alone. In the mapping, stage1 has all permissions and the request's attributes.

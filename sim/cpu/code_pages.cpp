@@ -87,7 +87,7 @@ bool needs_replacement(std::uint32_t word) {
   return signed_extremum && (word >> 30) != 3;
 }
 
-bool needs_interception(std::uint32_t word, bool vhe) {
+bool needs_interception(std::uint32_t word, Interception interception) {
   if (needs_replacement(word)) return true;
   if (!is_system_register_form(word)) return false;
   const SysReg reg{static_cast<std::uint16_t>(word >> 5)};
@@ -95,7 +95,8 @@ bool needs_interception(std::uint32_t word, bool vhe) {
   if (reg.op0() == 1) {
     return !is_read && (reg.crn() == 8 || (reg.crn() == 7 && (reg.crm() == 8 || reg.crm() == 9)));
   }
-  if (vhe && (host_register(reg) || reg == reg::CPTR_EL2)) return true;
+  if (interception.vhe && (host_register(reg) || reg == reg::CPTR_EL2)) return true;
+  if (interception.midr && is_read && reg == reg::MIDR_EL1) return true;
   return is_read ? intercepts_read(reg) : intercepts_write(reg);
 }
 
@@ -153,7 +154,7 @@ const CodePage& CodePages::code(PhysAddr pa, Slot& slot) {
     if (is_send_event(words[i])) total += CodePage::kEvent;
     page.fp[i] = uses_fp(words[i]);
     if (is_untranslatable(words[i])) page.untranslatable.push_back(static_cast<std::uint16_t>(i));
-    if (needs_interception(words[i], vhe_)) page.intercepts.push_back(static_cast<std::uint16_t>(i));
+    if (needs_interception(words[i], interception_)) page.intercepts.push_back(static_cast<std::uint16_t>(i));
   }
   page.cost[CodePage::kWords] = total;
   return page;

@@ -14,6 +14,12 @@
 
 namespace trapline {
 
+/// What some CPU of the machine has that makes more instructions need interception.
+struct Interception {
+  bool vhe = false;   ///< FEAT_VHE: EL1 registers may mean EL2's.
+  bool midr = false;  ///< MIDR_EL1 is not the engine's.
+};
+
 /// Cost and interception points of one 4 KiB page of A64 code.
 struct CodePage {
   static constexpr unsigned kWords = 1024;
@@ -35,9 +41,8 @@ struct CodePage {
 /// code are noticed whatever the engine does about them.
 class CodePages {
  public:
-  /// `vhe`: some CPU has FEAT_VHE, so that EL1 registers may mean EL2's.
-  CodePages(Bus& bus, const TimingModel& timing, bool vhe)
-      : bus_(bus), timing_(timing), vhe_(vhe) {}
+  CodePages(Bus& bus, const TimingModel& timing, Interception interception)
+      : bus_(bus), timing_(timing), interception_(interception) {}
 
   /// Where a page of RAM stands. Valid as long as the bus.
   struct Slot {
@@ -58,7 +63,7 @@ class CodePages {
  private:
   Bus& bus_;
   const TimingModel& timing_;
-  bool vhe_;
+  Interception interception_;
   std::uint64_t scans_ = 0;
   struct RamSlots {
     PhysAddr base;
@@ -70,7 +75,7 @@ class CodePages {
 
 /// True for a word that the CPU must see before the engine executes it: some MRS, MSR and SYS, and
 /// what needs_replacement().
-bool needs_interception(std::uint32_t word, bool vhe);
+bool needs_interception(std::uint32_t word, Interception interception = {});
 /// True for LDSMAX, LDSMIN and their kin on 8, 16 and 32 bits, which Unicorn 2.1 compares unsigned.
 bool needs_replacement(std::uint32_t word);
 /// True for an unallocated word on which the engine would abort if its CPU has half-precision SIMD.

@@ -34,6 +34,7 @@ struct CpuConfig {
   /// Advances time through loops that poll the counter. Changes what the guest sees.
   bool skip_delay_loops = false;
   MpuConfig mpu{};  ///< Of a model with MPUs (cortex-r82): their sizes and the default memory map.
+  bool vmsa_at_el1 = true;  ///< Of such a model: EL1 may use VMSAv8-64 (MSA_frac 2, not 1).
 };
 
 /// The names make_cpu_complex() accepts as a model.

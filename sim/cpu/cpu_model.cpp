@@ -19,6 +19,9 @@ constexpr std::uint64_t kDfr0 = 0x10305106;
 // ID_AA64ISAR0_EL1: AES, PMULL, SHA1, SHA256, CRC32.
 constexpr std::uint64_t kIsar0 = 0x00011120;
 
+// ID_AA64MMFR0_EL1.MSA and MSA_frac (DDI 0600).
+constexpr std::uint64_t kMsa = 0xfull << 48, kMsaFracVmsa = 2ull << 52;
+
 std::vector<CpuModel> make_models() {
   const auto v80 = [](std::string_view name, std::string_view compatible, int engine,
                       std::uint64_t mmfr0, std::uint8_t pa_bits) {
@@ -66,6 +69,33 @@ std::vector<CpuModel> make_models() {
            {reg::ID_AA64MMFR1_EL1, 0x0000'0000'1021'1122},
            // CnP UAO
            {reg::ID_AA64MMFR2_EL1, 0x0000'0000'0000'0011},
+       }});
+  models.push_back(
+      {.name = "cortex-r82",
+       .compatible = "arm,cortex-r82",
+       .engine_model = UC_CPU_ARM64_MAX,
+       .translation =
+           {.pa_bits = 40, .hpd = true, .ttst = true, .pauth = true, .vmid16 = true},
+       .pan = true,
+       .uao = true,
+       .pauth = true,
+       .half_precision = true,
+       .pmsa = true,
+       .midr = 0x411f'd150,
+       .id_registers = {
+           // FP16, SEL2, CSV2 and CSV3.
+           {reg::ID_AA64PFR0_EL1, kPfr0 | 0x1100'0010'0011'0000},
+           {reg::ID_AA64DFR0_EL1, kDfr0},
+           // AES PMULL SHA1 SHA256 CRC32 LSE RDM DP FHM FlagM
+           {reg::ID_AA64ISAR0_EL1, 0x0011'1000'1021'1120},
+           // DPB PAuth(QARMA5) JSCVT FCMA LRCPC2 generic-auth
+           {reg::ID_AA64ISAR1_EL1, 0x0000'0000'0121'1011},
+           // 40-bit PA, 16-bit ASID, mixed endian, 4K, 16K and 64K, PMSA, with VMSA at EL1
+           {reg::ID_AA64MMFR0_EL1, kMsa | kMsaFracVmsa | 0x10'0122},
+           // VMID16 HPDS PAN2
+           {reg::ID_AA64MMFR1_EL1, 0x0020'1020},
+           // CnP UAO TTST
+           {reg::ID_AA64MMFR2_EL1, 0x1000'0011},
        }});
   return models;
 }

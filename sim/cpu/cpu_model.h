@@ -22,6 +22,9 @@ struct CpuModel {
   bool uao = false;
   bool pauth = false;
   bool half_precision = false;  ///< FEAT_FP16
+  /// Armv8-R AArch64 (DDI 0600): PMSAv8-64 at EL2 and EL1, Secure state only, SMC UNDEFINED.
+  bool pmsa = false;
+  std::uint64_t midr = 0;  ///< MIDR_EL1; 0: the engine's own.
   std::vector<std::pair<SysReg, std::uint64_t>> id_registers;
 
   /// The value of an ID register; registers not listed read as zero, as the space is defined to.

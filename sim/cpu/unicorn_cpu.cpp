@@ -44,6 +44,11 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
       pmu_(*this) {
   create_engine();
   map_memory();
+  if (model_.pmsa) {
+    pmsa_ = std::make_unique<Pmsa>(config_, &events_);
+    ports_.push_back(&pmsa_->view.mpu());
+    ports_.push_back(&pmsa_->registers);
+  }
   const auto changed = [this](bool) {
     interrupt_check_ = true;
     attention_ = 0;
@@ -111,13 +116,14 @@ void UnicornCpu::power_on(VirtAddr pc, El el, std::uint64_t x0) {
   check(uc_context_restore(engine_, reset_state_), "to be reset");
   pmu_.reset();
   write_system(reg::SCR_EL3, kScrEl3);
-  hcr_ = cptr_ = 0;
-  write_system(reg::HCR_EL2, config_.has_el2 ? 0 : kHcrRw | kHcrApkApi);
+  hcr_ = config_.has_el2 && model_.pmsa ? kHcrRw : 0;
+  cptr_ = 0;
+  write_system(reg::HCR_EL2, config_.has_el2 ? hcr_ : kHcrRw | kHcrApkApi);
   // An access to a timer or counter that its model refuses must be refused by the engine as well,
   // whose own counter is the host's clock: its copies of the trap controls stay 0.
   write_system(reg::CNTHCTL_EL2, 0);
   write_system(reg::CNTKCTL_EL1, 0);
-  write_system(reg::VPIDR_EL2, read_system(reg::MIDR_EL1));
+  write_system(reg::VPIDR_EL2, midr());
   write_system(reg::VMPIDR_EL2, config_.mpidr);
   for (unsigned n = 0; n < 31; ++n) set_x(n, 0);
   set_x(0, x0);
@@ -127,6 +133,11 @@ void UnicornCpu::power_on(VirtAddr pc, El el, std::uint64_t x0) {
   el_ = el;
   powered_ = true;
   event_register_ = false;
+  monitor_.bytes = 0;
+  if (pmsa_) {
+    pmsa_->view.reset();
+    pmsa_->registers.reset();
+  }
   context_stale_ = true;
   forget_block();
   interrupt_check_ = true;
@@ -259,7 +270,10 @@ std::uint64_t UnicornCpu::hash_state() {
   return digest.low64();
 }
 
-void UnicornCpu::flush_engine_tlb() { uc_ctl_flush_tlb(engine_); }
+void UnicornCpu::flush_engine_tlb() {
+  uc_ctl_flush_tlb(engine_);
+  if (pmsa_) pmsa_->view.flushed();
+}
 
 void UnicornCpu::clear_code_map() { code_map_.fill(CodeMapEntry{}); }
 
@@ -316,12 +330,23 @@ std::string UnicornCpu::describe() const {
   return text;
 }
 
+namespace {
+
+Interception interception_for(const std::vector<CpuConfig>& cpus) {
+  Interception interception;
+  for (const CpuConfig& config : cpus) {
+    const CpuModel& model = cpu_model(config.model);
+    interception.vhe |= model.vhe;
+    interception.midr |= model.midr != 0;
+  }
+  return interception;
+}
+
+}  // namespace
+
 UnicornComplex::UnicornComplex(const CpuEnvironment& environment,
                                const std::vector<CpuConfig>& cpus)
-    : pages_(environment.bus, environment.timing,
-             std::any_of(cpus.begin(), cpus.end(), [](const CpuConfig& config) {
-               return cpu_model(config.model).vhe;
-             })) {
+    : pages_(environment.bus, environment.timing, interception_for(cpus)) {
   for (const CpuConfig& config : cpus) {
     cpus_.push_back(std::make_unique<UnicornCpu>(*this, environment, pages_, config));
   }

@@ -9,8 +9,8 @@
 #include <memory>
 #include <optional>
 #include <set>
-#include <set>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -21,7 +21,9 @@
 #include "sim/cpu/code_pages.h"
 #include "sim/cpu/cpu.h"
 #include "sim/cpu/cpu_model.h"
+#include "sim/cpu/mpu_view.h"
 #include "sim/cpu/pmu.h"
+#include "sim/cpu/r82_registers.h"
 #include "sim/cpu/soft_tlb.h"
 #include "sim/cpu/vmsa.h"
 #include "sim/time/timeline.h"
@@ -119,6 +121,8 @@ class UnicornCpu final : public Cpu,
       none,
       fault,
       device,
+      split_data,   ///< MPU regions give parts of the page different permissions.
+      split_fetch,  ///< Likewise, and hooks are needed on some of it.
       code_write,
       release,
       locate,
@@ -229,6 +233,8 @@ class UnicornCpu final : public Cpu,
                 bool privileged, bool pan, uc_tlb_entry& out);
   const SoftTlb::Entry* lookup(VirtAddr va, AccessKind kind, bool privileged, bool pan,
                                Fault& fault);
+  const SoftTlb::Entry* lookup_tables(VirtAddr va, AccessKind kind, bool privileged, bool pan,
+                                      Fault& fault);
   bool block_has_unprivileged();
   bool is_privileged_access(std::uint32_t word) const;
   bool pan_active() const;
@@ -240,12 +246,32 @@ class UnicornCpu final : public Cpu,
   void fetch_fault(const Fault& fault, VirtAddr pc, bool external = false);
   void invalidate_code(PhysAddr pa);
   bool emulate_access(VirtAddr pc, std::uint32_t word);
+  bool access_pieces(VirtAddr va, unsigned first_bytes, unsigned bytes, std::uint8_t* data,
+                     bool write);
   VirtAddr faulting_address(const LoadStore& decoded, VirtAddr page);
   bool access(VirtAddr va, unsigned bytes, std::uint8_t* data, bool write);
   bool device_access(PhysAddr pa, unsigned bytes, std::uint8_t* data, bool write);
   VirtAddr untagged(VirtAddr va) const;
   bool read64(PhysAddr pa, std::uint64_t& value) override;
   Swap compare_and_swap64(PhysAddr pa, std::uint64_t expected, std::uint64_t desired) override;
+
+  // unicorn_pmsa.cpp
+  void refresh_mpu_controls();
+  void refresh_mpu_regime();
+  MpuRegime mpu_regime() const {
+    return context_.regime == Regime::el1_0 ? MpuRegime::el1_0 : MpuRegime::el2;
+  }
+  const SoftTlb::Entry* lookup_mpu(VirtAddr va, AccessKind kind, bool privileged, bool pan,
+                                   Fault& fault);
+  bool prepare_split(VirtAddr va, AccessKind kind);
+  std::uint64_t unhooked_granules(VirtAddr page);
+  void install_split_hooks(VirtAddr pc);
+  static void split_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* hook);
+  bool fetch_denied(VirtAddr pc);
+  void registers_written();
+  void write_vsctlr(std::uint64_t value);
+  bool walk_allowed(PhysAddr ipa);
+  std::uint64_t address_translate_mpu(const TranslationRequest& request, Regime regime);
 
   // unicorn_sysregs.cpp
   static std::uint32_t sysreg_callback(uc_engine*, uc_arm64_reg, const uc_arm64_cp_reg*, void*);
@@ -281,6 +307,7 @@ class UnicornCpu final : public Cpu,
   void address_translate(SysReg reg, VirtAddr va);
   void sysreg_exception(SysRegStatus status, VirtAddr pc, std::uint32_t word);
   std::uint64_t id_register(SysReg reg) const;
+  std::uint64_t midr() const;
 
   // RegisterFile, MemoryPort (for accesses emulated outside the engine)
   std::uint64_t get_x(unsigned n) const override;
@@ -292,6 +319,8 @@ class UnicornCpu final : public Cpu,
   std::uint64_t get_pc() const override { return emulated_pc_; }
   bool load(VirtAddr va, unsigned bytes, void* to) override;
   bool store(VirtAddr va, unsigned bytes, const void* from) override;
+  void set_exclusive(VirtAddr va, unsigned bytes) override;
+  bool take_exclusive(VirtAddr va, unsigned bytes) override;
 
   // Hot: read or written by every block.
   std::uint64_t cycles_ = 0;     ///< Includes all of the current block.
@@ -344,6 +373,21 @@ class UnicornCpu final : public Cpu,
     return context_.regime == Regime::el1_0 ? controls_el1_ : controls_el2_;
   }
 
+  /// Of a CPU with PMSAv8-64.
+  struct Pmsa {
+    Pmsa(const CpuConfig& config, Sink* sink);
+    MpuView view;
+    R82Registers registers;
+    std::uint64_t generation = 0;  ///< Of the MPU when its changes were last looked at.
+    SoftTlb::Entry found;          ///< What lookup() answered.
+    VirtAddr found_last = 0;       ///< The last address of the page that it holds for.
+    bool found_split = false;      ///< Another answer holds for part of the page.
+    std::optional<Fault> walk_fault;  ///< Of stage 2, on a descriptor of VMSAv8-64 at EL1.
+    /// Granules of pages that have a hook because they were not to be executed.
+    std::unordered_map<VirtAddr, std::uint64_t> hooked_granules;
+  };
+  std::unique_ptr<Pmsa> pmsa_;
+
   // Slice and time.
   Time base_time_ = 0;
   std::uint64_t base_cycles_ = 0;
@@ -371,9 +415,17 @@ class UnicornCpu final : public Cpu,
     VirtAddr va = 0;
     bool write = false;
     bool external = false;
+    bool device = false;  ///< A device was accessed.
     std::optional<VirtAddr> first_va{};  ///< Of an access across pages.
   };
   Emulation emulation_;
+  /// The exclusive monitor of loads that were executed here; like the engine's it compares values.
+  struct Monitor {
+    VirtAddr va = 0;
+    unsigned bytes = 0;  ///< 0: open.
+    std::array<std::uint8_t, 16> value{};
+  };
+  Monitor monitor_;
   VirtAddr unprivileged_retry_pc_ = ~0ull;
   std::optional<PhysAddr> exclusive_page_;  ///< A code page that an exclusive store may write to.
   std::optional<PhysAddr> release_page_;    ///< It did: translations of the page must go.

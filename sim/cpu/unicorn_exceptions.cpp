@@ -94,7 +94,7 @@ void UnicornCpu::on_hvc(VirtAddr next_pc) {
   const std::uint32_t word = word_at(next_pc - 4).value_or(0);
   const std::uint16_t immediate = immediate_of(word);
   if (!config_.has_el2) {
-    if (!firmware_call(Conduit::hvc, immediate)) undefined(next_pc - 4, word);
+    if (model_.pmsa || !firmware_call(Conduit::hvc, immediate)) undefined(next_pc - 4, word);
     return;
   }
   if (bit(hcr_, 29)) return undefined(next_pc - 4, word);  // HCR_EL2.HCD
@@ -104,7 +104,9 @@ void UnicornCpu::on_hvc(VirtAddr next_pc) {
 
 void UnicornCpu::on_smc(VirtAddr next_pc) {
   const std::uint32_t word = word_at(next_pc - 4).value_or(0);
-  if (!firmware_call(Conduit::smc, immediate_of(word))) undefined(next_pc - 4, word);
+  if (model_.pmsa || !firmware_call(Conduit::smc, immediate_of(word))) {
+    undefined(next_pc - 4, word);
+  }
 }
 
 bool UnicornCpu::firmware_call(Conduit conduit, std::uint16_t immediate) {

@@ -57,12 +57,14 @@ void UnicornCpu::refresh_context() {
     }
     controls_el1_.features = controls_el2_.features = model_.translation;
     update_fp_traps();
+    if (pmsa_) refresh_mpu_controls();
   }
   const Regime regime = el_ == El::el2                       ? (e2h() ? Regime::el2_0 : Regime::el2)
                         : el_ == El::el0 && e2h() && tge()   ? Regime::el2_0
                                                              : Regime::el1_0;
   if (tags_stale_ || regime != context_.regime) refresh_tags(regime);
   space_ = (std::uint64_t{context_.asid} << 1 | (fp_off() ? 1u : 0u)) << 2;
+  if (pmsa_) refresh_mpu_regime();
 }
 
 /// The TLB contexts of `regime` with the ASID and VMID of now.
@@ -73,7 +75,7 @@ void UnicornCpu::refresh_tags(Regime regime) {
   const bool el1 = regime == Regime::el1_0;
   TlbTag tag{.regime = regime,
              .stage1_on = bit(now.sctlr, 0),
-             .stage2_on = el1 && config_.has_el2 && stage2_enabled(hcr_),
+             .stage2_on = el1 && config_.has_el2 && !now.stage2_by_mpu && stage2_enabled(hcr_),
              .vmid = el1 && config_.has_el2 ? vmid_of(controls_el1_) : std::uint16_t{0}};
   bool flushed = false;
   context_.global = tlb_.context(tag, flushed);
@@ -111,6 +113,12 @@ bool UnicornCpu::block_has_unprivileged() {
 const SoftTlb::Entry* UnicornCpu::lookup(VirtAddr va, AccessKind kind, bool privileged, bool pan,
                                          Fault& fault) {
   refresh_context();
+  if (pmsa_) return lookup_mpu(va, kind, privileged, pan, fault);
+  return lookup_tables(va, kind, privileged, pan, fault);
+}
+
+const SoftTlb::Entry* UnicornCpu::lookup_tables(VirtAddr va, AccessKind kind, bool privileged,
+                                                bool pan, Fault& fault) {
   const auto allows = [&](const SoftTlb::Entry& entry) {
     if (!entry.permissions.allows(kind, privileged)) return false;
     if (pan && privileged && kind != AccessKind::fetch && entry.pan_protected) return false;
@@ -127,6 +135,8 @@ const SoftTlb::Entry* UnicornCpu::lookup(VirtAddr va, AccessKind kind, bool priv
       *this);
   if (const Fault* found = std::get_if<Fault>(&result)) {
     fault = *found;
+    // A descriptor that the EL2 MPU does not let be read.
+    if (pmsa_ && pmsa_->walk_fault) fault = *std::exchange(pmsa_->walk_fault, std::nullopt);
     return nullptr;
   }
   const Mapping& mapping = std::get<Mapping>(result);
@@ -179,7 +189,9 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
   }
   const bool pan = kind != AccessKind::fetch && privileged && pan_active();
   Fault fault;
+  if (pmsa_ && kind == AccessKind::fetch) va = pc();  // The address, and not its page.
   const SoftTlb::Entry* entry = lookup(va, kind, privileged, pan, fault);
+  if (pmsa_ && pmsa_->found_split && !prepare_split(va, kind)) return false;
   if (!entry) {
     pending_ = {.kind = Pending::Kind::fault, .access = kind, .va = va, .fault = fault};
     return false;
@@ -189,6 +201,7 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
     pending_ = {.kind = Pending::Kind::device, .access = kind, .va = va, .pa = entry->pa_page};
     return false;
   }
+  if (pmsa_) pmsa_->view.filled(mpu_regime(), entry->pa_page);
   return fill_ram(*entry, *slot, va, kind, privileged, pan, out);
 }
 
@@ -257,6 +270,7 @@ void UnicornCpu::resolve(const Pending& pending) {
     return;
   }
   if (pending.kind == Pending::Kind::fp_hooks) return install_fp_hooks(at);
+  if (pending.kind == Pending::Kind::split_fetch) return install_split_hooks(at);
   if (pending.access == AccessKind::fetch) {
     // Blocks are left only at their end to fetch elsewhere, so the last one ran whole.
     return fetch_fault(pending.fault, at, pending.kind == Pending::Kind::device);
@@ -275,6 +289,9 @@ void UnicornCpu::resolve(const Pending& pending) {
       if (const auto decoded = decode_load_store(*word)) va = faulting_address(*decoded, va);
       return data_fault(pending.fault, va, pending.access, at, *word);
     }
+    case Pending::Kind::split_data:
+      if (!emulate_access(at, *word)) undefined(at, *word);
+      return;
     case Pending::Kind::device:
       if (!emulate_access(at, *word)) {
         spdlog::warn("PC {:#x}: instruction {:#010x} accesses device memory at {:#x} in a form "
@@ -301,6 +318,7 @@ void UnicornCpu::resolve(const Pending& pending) {
     case Pending::Kind::many_hooks:
     case Pending::Kind::illegal_state:
     case Pending::Kind::fp_hooks:
+    case Pending::Kind::split_fetch:
     case Pending::Kind::none:
       return;
   }
@@ -364,14 +382,21 @@ void UnicornCpu::fetch_fault(const Fault& fault, VirtAddr pc, bool external) {
   take(spec);
 }
 
-/// Executes one load or store here, because part of it goes to a device.
+/// Executes one load or store here, because part of it goes to a device or to a page that the engine
+/// must not have.
 bool UnicornCpu::emulate_access(VirtAddr pc, std::uint32_t word) {
   const std::optional<LoadStore> decoded = decode_load_store(word);
   if (!decoded) return false;
   emulated_pc_ = pc;
   emulation_ = {.privileged = is_privileged_access(word), .pan = pan_active()};
   if (execute_load_store(*decoded, *this, *this)) {
-    complete_here(pc, word);
+    // What only a split page brought here leaves no trace: its neighbours' regions are no event.
+    if (pending_.kind == Pending::Kind::split_data && !emulation_.device) {
+      retire(pc, word);
+      write_reg(UC_ARM64_REG_PC, pc + 4);
+    } else {
+      complete_here(pc, word);
+    }
     return true;
   }
   const AccessKind kind = emulation_.write ? AccessKind::write : AccessKind::read;
@@ -394,6 +419,10 @@ bool UnicornCpu::access(VirtAddr tagged_va, unsigned bytes, std::uint8_t* data, 
   const SoftTlb::Entry* entry =
       lookup(va, kind, emulation_.privileged, emulation_.pan, emulation_.fault);
   if (!entry) return false;
+  if (pmsa_ && pmsa_->found_last - va < bytes - 1) {
+    return access_pieces(tagged_va, static_cast<unsigned>(pmsa_->found_last - va + 1), bytes, data,
+                         write);
+  }
   const PhysAddr pa = entry->pa_page | (va & 0xfff);
   if (Ram* ram = bus_.ram_at(pa)) {
     if (!write) {
@@ -408,6 +437,7 @@ bool UnicornCpu::access(VirtAddr tagged_va, unsigned bytes, std::uint8_t* data, 
 }
 
 bool UnicornCpu::device_access(PhysAddr pa, unsigned bytes, std::uint8_t* data, bool write) {
+  emulation_.device = true;
   const Bus::Window* window = bus_.window_at(pa);
   const unsigned size = std::min(bytes, 8u);
   if (!window) {
@@ -500,6 +530,7 @@ void UnicornCpu::put_x(unsigned n, std::uint64_t value) {
 }
 
 bool UnicornCpu::read64(PhysAddr pa, std::uint64_t& value) {
+  if (pmsa_ && !walk_allowed(pa)) return false;
   const Ram* ram = bus_.ram_at(pa);
   if (!ram) return false;
   std::memcpy(&value, ram->host(pa), sizeof value);

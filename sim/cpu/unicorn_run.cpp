@@ -113,6 +113,7 @@ void UnicornCpu::returned_from_exception(VirtAddr pc) {
   interrupt_check_ = true;
   vector_faults_ = 0;
   event_register_ = true;  // DDI 0487 D1.6.1
+  monitor_.bytes = 0;
   emit(EventKind::exception_return,
        static_cast<std::uint64_t>(el_) << 8 | static_cast<std::uint64_t>(from), 0, pc);
 }
@@ -156,6 +157,12 @@ const UnicornCpu::CodeMapEntry* UnicornCpu::map_code(VirtAddr pc) {
   CodePages::Slot* slot = entry ? pages_.slot(entry->pa_page) : nullptr;
   if (!slot) {
     fetch_fault(fault, pc, entry != nullptr);
+    return nullptr;
+  }
+  if (pmsa_ && pmsa_->found_split && unhooked_granules(pc & ~0xfffull) != 0) {
+    pending_ = {.kind = Pending::Kind::split_fetch, .access = AccessKind::fetch, .va = pc};
+    write_reg(UC_ARM64_REG_PC, pc);
+    uc_emu_stop(engine_);
     return nullptr;
   }
   const CodePage& code = pages_.code(entry->pa_page, *slot);

@@ -20,6 +20,11 @@ constexpr std::uint64_t kHcrHcd = 1ull << 29;
 /// Bits that only we act on: the engine would take virtual interrupts by itself, or has EL3.
 constexpr std::uint64_t kHcrOurs = kHcrVf | kHcrVi | kHcrVse | kHcrHcd;
 
+/// Those of PMSAv8-64 besides: VM, PTW and DC would make the engine empty its TLB, which the MPU's
+/// changes decide; and TSC traps what is UNDEFINED without EL3.
+constexpr std::uint64_t kHcrOursPmsa = 1ull << 0 | 1ull << 2 | 1ull << 12 | 1ull << 19;
+constexpr std::uint64_t kHcrRw = 1ull << 31;
+
 constexpr std::uint32_t kPassOn = 0, kDone = 1;
 
 // A delay loop: this many reads of the counter at one PC, each this close to the last.
@@ -95,7 +100,7 @@ void UnicornCpu::counter_polled(VirtAddr pc) {
 
 SysRegContext UnicornCpu::sysreg_context() const {
   return {.el = el_,
-          .secure = false,
+          .secure = model_.pmsa,
           .el2_present = config_.has_el2,
           .hcr_el2 = config_.has_el2 ? hcr_ : 0,
           .mdcr_el2 = config_.has_el2 ? mdcr_ : 0};
@@ -108,9 +113,11 @@ SysRegPort* UnicornCpu::port_for(SysReg reg) const {
   return nullptr;
 }
 
-/// False for a register that a model has and the engine has not, as of now event counters: skipping
-/// what it does not know would make it run in circles. The access then arrives as UNDEFINED.
+/// False for a register that a model has and the engine has not, as of now event counters and the
+/// timers of Secure EL2: skipping what it does not know would make it run in circles. The access then
+/// arrives as UNDEFINED.
 bool UnicornCpu::engine_has(SysReg reg) const {
+  if (reg.crn() == 14 && reg.op1() == 4 && (reg.crm() == 4 || reg.crm() == 5)) return false;
   if (reg.crn() != 14 || reg.crm() < 8) return true;
   return event_counter(reg) == 31 || event_counter(reg) < engine_event_counters_;
 }
@@ -131,6 +138,9 @@ std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
   } else if (reg == reg::MPIDR_EL1) {
     if (el_ == El::el0) return kPassOn;
     value = el_ == El::el1 && config_.has_el2 ? read_system(reg::VMPIDR_EL2) : config_.mpidr;
+  } else if (reg == reg::MIDR_EL1) {
+    if (el_ == El::el0) return kPassOn;
+    value = el_ == El::el1 && config_.has_el2 ? read_system(reg::VPIDR_EL2) : midr();
   } else if (reg == reg::HCR_EL2) {
     if (el_ != El::el2) return kPassOn;
     value = hcr_;
@@ -179,6 +189,10 @@ std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
   if (reg == reg::HCR_EL2) {
     if (el_ != El::el2) return kPassOn;
     write_hcr(value);
+    return kDone;
+  }
+  if (pmsa_ && reg == reg::VSCTLR_EL2 && el_ == El::el2) {
+    write_vsctlr(value);
     return kDone;
   }
   attention_ = 0;
@@ -246,10 +260,19 @@ bool UnicornCpu::emulate_guest_alias(VirtAddr pc, std::uint32_t word,
 
 void UnicornCpu::write_hcr(std::uint64_t value) {
   const std::uint64_t before = hcr_;
-  write_system(reg::HCR_EL2, value & ~kHcrOurs);
-  hcr_ = read_system(reg::HCR_EL2) | (value & kHcrOurs);
+  std::uint64_t ours = kHcrOurs;
+  if (pmsa_) {
+    ours |= kHcrOursPmsa;
+    value = (value & ~pstate::kHcrE2h) | kHcrRw;
+  }
+  write_system(reg::HCR_EL2, value & ~ours);
+  hcr_ = read_system(reg::HCR_EL2) | (value & ours);
   if ((before ^ hcr_) & (pstate::kHcrE2h | pstate::kHcrTge)) flush_engine_tlb();
   controls_el1_.hcr_el2 = controls_el2_.hcr_el2 = hcr_;
+  if (pmsa_) {
+    pmsa_->view.controls.hcr_el2 = hcr_;
+    pmsa_->view.note_change();
+  }
   tags_stale_ = true;
   if ((before ^ hcr_) & (pstate::kHcrE2h | pstate::kHcrTge)) context_stale_ = true;
   interrupt_check_ = true;
@@ -342,6 +365,10 @@ void UnicornCpu::address_translate(SysReg reg, VirtAddr va) {
                                    .pan = reg.crm() == 9 && (pstate() & pstate::kPan) != 0,
                                    .stage1_only = !both_stages && regime == Regime::el1_0,
                                    .is_at = true};
+  if (pmsa_) {
+    write_reg(UC_ARM64_REG_PAR_EL1, address_translate_mpu(request, regime));
+    return;
+  }
   const TranslationControls& controls =
       regime == Regime::el1_0 ? controls_el1_ : controls_el2_;
   const TranslationResult result = translate(regime, request, controls, *this);
@@ -379,6 +406,7 @@ void UnicornCpu::install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& 
 /// Before an instruction that the engine executes wrongly: it is executed here instead.
 void UnicornCpu::replaced_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
   UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
+  if (cpu.fetch_denied(pc)) return;
   const std::optional<std::uint32_t> word = cpu.word_at(pc);
   if (!word || !needs_replacement(*word)) return;
   cpu.settle(pc);
@@ -396,6 +424,7 @@ void UnicornCpu::collect_hooks() {
   hooks_.clear();
   hooked_.clear();
   fp_hooked_.clear();
+  if (pmsa_) pmsa_->hooked_granules.clear();
 }
 
 /// The engine does not know the register or refused the access: a model may know better.
@@ -411,6 +440,7 @@ bool UnicornCpu::emulate_sysreg(VirtAddr pc, std::uint32_t word) {
     if (status == SysRegStatus::ok) put_x(access->rt, value);
   } else {
     status = port->write(access->reg, sysreg_context(), get_x(access->rt));
+    if (pmsa_) registers_written();
   }
   if (status != SysRegStatus::ok) {
     sysreg_exception(status, pc, word);
@@ -489,11 +519,19 @@ SysRegStatus UnicornCpu::access_rules(SysReg reg, bool is_read) const {
   return SysRegStatus::undefined;
 }
 
+std::uint64_t UnicornCpu::midr() const {
+  return model_.midr != 0 ? model_.midr : read_system(reg::MIDR_EL1);
+}
+
 std::uint64_t UnicornCpu::id_register(SysReg reg) const {
   std::uint64_t value = model_.id(reg);
   if (reg == reg::ID_AA64PFR0_EL1) {
     if (!config_.has_el2) value &= ~0xf00ull;
     if (config_.gic >= 3) value |= 1ull << 24;
+  }
+  if (pmsa_ && !config_.has_el2 && reg == reg::ID_AA64PFR0_EL1) value &= ~(0xfull << 36);  // SEL2
+  if (pmsa_ && reg == reg::ID_AA64MMFR0_EL1 && !(config_.has_el2 && config_.vmsa_at_el1)) {
+    value = (value & ~(0xfull << 52)) | 1ull << 52;  // MSA_frac
   }
   return value;
 }

@@ -81,7 +81,8 @@ TranslationResult translate(Regime regime, const TranslationRequest& request,
     return *fault;
   }
   Mapping mapping = mapping_of_stage1(stage1);
-  if (regime != Regime::el1_0 || request.stage1_only || !stage2_enabled(controls.hcr_el2)) {
+  if (regime != Regime::el1_0 || request.stage1_only || controls.stage2_by_mpu ||
+      !stage2_enabled(controls.hcr_el2)) {
     return mapping;
   }
   vmsa::Stage2Request stage2_request;

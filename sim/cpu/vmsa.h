@@ -59,6 +59,9 @@ struct TranslationControls {
   std::uint64_t hcr_el2 = 0;    ///< 0 where EL2 is absent or disabled.
   std::uint64_t vtcr_el2 = 0;
   std::uint64_t vttbr_el2 = 0;
+  /// Stage 2 of EL1&0 is the EL2 MPU's (VTCR_EL2.MSA): the caller adds it, and its PhysicalMemory
+  /// refuses the descriptor accesses that it does not allow.
+  bool stage2_by_mpu = false;
   TranslationFeatures features;
   bool secure =
       false;  ///< Only reported (PAR_EL1.NS); the NS bits of descriptors are not modelled.

@@ -131,7 +131,8 @@ class Stage1 {
         request_(request),
         controls_(controls),
         memory_(memory),
-        nested_(regime == Regime::el1_0 && stage2_enabled(controls.hcr_el2)),
+        nested_(regime == Regime::el1_0 && !controls.stage2_by_mpu &&
+                stage2_enabled(controls.hcr_el2)),
         range_(decode_range(regime, request, controls)) {}
 
   bool enabled() const;

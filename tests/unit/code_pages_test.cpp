@@ -29,7 +29,7 @@ class CodePagesTest : public ::testing::Test {
   }
   Bus bus;
   TableTiming timing;
-  CodePages pages{bus, timing, false};
+  CodePages pages{bus, timing, {}};
 };
 
 TEST_F(CodePagesTest, CostsAreSumsOfTheTimingModel) {
@@ -68,13 +68,13 @@ TEST_F(CodePagesTest, InterceptionFollowsWhatTheEngineMustNotDecide) {
         mrs(reg::RNDR), msr(reg::SCTLR_EL1), msr(reg::TCR_EL2), msr(reg::VTTBR_EL2),
         msr(reg::MAIR_EL1), msr(reg::MDCR_EL2), msr(reg::CNTV_CTL_EL0), msr(reg::AT_S1E1R),
         msr(reg::TLBI_VAE1IS)}) {
-    EXPECT_TRUE(needs_interception(word, false)) << std::hex << word;
+    EXPECT_TRUE(needs_interception(word)) << std::hex << word;
   }
   for (const std::uint32_t word : {mrs(reg::TPIDR_EL0), mrs(reg::SCTLR_EL1), msr(reg::VBAR_EL1),
                                    msr(reg::IC_IVAU), msr(reg::DC_ZVA), kIsb, kNop, 0u}) {
-    EXPECT_FALSE(needs_interception(word, false)) << std::hex << word;
+    EXPECT_FALSE(needs_interception(word)) << std::hex << word;
   }
-  EXPECT_TRUE(needs_interception(mrs(reg::ESR_EL1), true)) << "ESR_EL2 for a VHE host";
+  EXPECT_TRUE(needs_interception(mrs(reg::ESR_EL1), {.vhe = true})) << "ESR_EL2 for a VHE host";
 }
 
 TEST_F(CodePagesTest, SamplingPointsEndBlocksInEveryEngine) {

@@ -213,6 +213,8 @@ class CpuTest : public ::testing::Test {
     bool timers = false;
     std::uint64_t hz = 1'000'000'000;
     const TimingModel* timing = nullptr;
+    MpuConfig mpu{};
+    bool vmsa_at_el1 = true;
   };
 
   CpuTest() {
@@ -229,7 +231,9 @@ class CpuTest : public ::testing::Test {
                          .index = i,
                          .mpidr = 0x80000000ull | i,
                          .has_el2 = options.has_el2,
-                         .hz = options.hz});
+                         .hz = options.hz,
+                         .mpu = options.mpu,
+                         .vmsa_at_el1 = options.vmsa_at_el1});
     }
     events.set_source(nullptr);  // The CPUs of an earlier make() go.
     complex = make_cpu_complex({.bus = bus,
@@ -241,7 +245,10 @@ class CpuTest : public ::testing::Test {
     has_el2 = options.has_el2;
     if (options.timers) {
       timer.emplace(timeline, counter, TimerLines{cpu().lines().irq, timer_line, hyp_line, hyp_virtual},
-                    0u, nullptr, GenericTimerConfig{.vhe = options.model == "max"});
+                    0u, nullptr,
+                    GenericTimerConfig{.vhe = options.model == "max",
+                                       .secure_hyp_physical =
+                                           options.model == "cortex-r82" ? &secure_line : nullptr});
       cpu().add_port(*timer);
     }
     write_vectors(kEl1Vectors, false);
@@ -327,7 +334,7 @@ class CpuTest : public ::testing::Test {
   UnitTiming unit_timing;
   FakeFirmware firmware;
   SystemCounter counter{timeline, 62'500'000};
-  Line timer_line, hyp_line, hyp_virtual;
+  Line timer_line, hyp_line, hyp_virtual, secure_line;
   std::unique_ptr<CpuComplex> complex;
   std::optional<GenericTimer> timer;
   bool has_el2 = true;
