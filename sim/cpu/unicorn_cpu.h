@@ -321,6 +321,8 @@ class UnicornCpu final : public Cpu,
   bool store(VirtAddr va, unsigned bytes, const void* from) override;
   void set_exclusive(VirtAddr va, unsigned bytes) override;
   bool take_exclusive(VirtAddr va, unsigned bytes) override;
+  void watch_exclusive_stores(VirtAddr pc);
+  static void exclusive_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* hook);
 
   // Hot: read or written by every block.
   std::uint64_t cycles_ = 0;     ///< Includes all of the current block.
@@ -422,10 +424,12 @@ class UnicornCpu final : public Cpu,
   /// The exclusive monitor of loads that were executed here; like the engine's it compares values.
   struct Monitor {
     VirtAddr va = 0;
-    unsigned bytes = 0;  ///< 0: open.
+    unsigned bytes = 0;  ///< 0: open, or a device.
     std::array<std::uint8_t, 16> value{};
+    bool set = false;  ///< The last load exclusive was executed here.
   };
   Monitor monitor_;
+  std::unordered_set<VirtAddr> exclusive_hooked_;
   VirtAddr unprivileged_retry_pc_ = ~0ull;
   std::optional<PhysAddr> exclusive_page_;  ///< A code page that an exclusive store may write to.
   std::optional<PhysAddr> release_page_;    ///< It did: translations of the page must go.

@@ -390,6 +390,7 @@ bool UnicornCpu::emulate_access(VirtAddr pc, std::uint32_t word) {
   emulated_pc_ = pc;
   emulation_ = {.privileged = is_privileged_access(word), .pan = pan_active()};
   if (execute_load_store(*decoded, *this, *this)) {
+    if (monitor_.set && decoded->is_exclusive()) watch_exclusive_stores(pc);
     // What only a split page brought here leaves no trace: its neighbours' regions are no event.
     if (pending_.kind == Pending::Kind::split_data && !emulation_.device) {
       retire(pc, word);

@@ -222,25 +222,4 @@ bool UnicornCpu::access_pieces(VirtAddr va, unsigned first_bytes, unsigned bytes
          access(rest, bytes - first_bytes, data + first_bytes, write);
 }
 
-/// Only accesses that are executed here come here. Where the exclusive access is to a device, every
-/// store succeeds.
-void UnicornCpu::set_exclusive(VirtAddr va, unsigned bytes) {
-  monitor_ = {.va = va, .bytes = bytes};
-  if (emulation_.device || !read_memory(va, monitor_.value.data(), bytes)) monitor_.bytes = 0;
-}
-
-bool UnicornCpu::take_exclusive(VirtAddr va, unsigned bytes) {
-  Fault fault;
-  const SoftTlb::Entry* entry =
-      lookup(untagged(va), AccessKind::write, emulation_.privileged, emulation_.pan, fault);
-  // What faults, the store will find; and devices have no monitor.
-  if (!entry || !bus_.ram_at(entry->pa_page)) return true;
-  std::array<std::uint8_t, 16> now{};
-  const bool same = monitor_.va == va && monitor_.bytes == bytes &&
-                    read_memory(va, now.data(), bytes) &&
-                    std::equal(now.begin(), now.begin() + bytes, monitor_.value.begin());
-  monitor_.bytes = 0;
-  return same;
-}
-
 }  // namespace trapline

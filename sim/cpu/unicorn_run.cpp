@@ -113,7 +113,7 @@ void UnicornCpu::returned_from_exception(VirtAddr pc) {
   interrupt_check_ = true;
   vector_faults_ = 0;
   event_register_ = true;  // DDI 0487 D1.6.1
-  monitor_.bytes = 0;
+  monitor_ = {};
   emit(EventKind::exception_return,
        static_cast<std::uint64_t>(el_) << 8 | static_cast<std::uint64_t>(from), 0, pc);
 }

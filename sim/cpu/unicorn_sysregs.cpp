@@ -424,6 +424,7 @@ void UnicornCpu::collect_hooks() {
   hooks_.clear();
   hooked_.clear();
   fp_hooked_.clear();
+  exclusive_hooked_.clear();
   if (pmsa_) pmsa_->hooked_granules.clear();
 }
 

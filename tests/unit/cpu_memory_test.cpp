@@ -371,6 +371,14 @@ TEST_F(CpuMemory, ExclusivesAreAtomicEvenInThePageTheyAreExecutedFrom) {
   }
 }
 
+TEST_F(CpuMemory, AnExclusivePairReachesTheDevice) {
+  make({.model = "max"});
+  run_guest(Code().mov(1, kDevice + 0x10).mov(3, 7).add({mem(kLdxr, 2, 1), stxr(4, 3, 1)}));
+  EXPECT_EQ(cpu().x(4), 0u);
+  ASSERT_EQ(device.seen.size(), 2u);
+  EXPECT_EQ(device.seen[1], (Seen{0x10, 8, true, 7}));
+}
+
 TEST_F(CpuMemory, TlbiIsBroadcastOnlyInItsInnerShareableForms) {
   for (const bool shareable : {true, false}) {
     make({.cpus = 2});

@@ -167,6 +167,42 @@ TEST_F(CpuR82, AChangeOfRegionsActsAtOnce) {
   EXPECT_FALSE(sink.of(EventKind::mpu_region).empty());
 }
 
+TEST_F(CpuR82, ExclusivesAreAtomicInSplitPages) {
+  make_r82({.model = "cortex-r82", .cpus = 2});
+  const PhysAddr counter_at = kData + 0x20;
+  poke(counter_at, 0);
+  put(kGuest, el2_on(Code()
+                         .add(el2_region(1, kData, 0x40, kReadWrite))
+                         .add(el2_region(2, kData + 0x80, 0x1000, kReadWrite)))
+                  .mov(1, counter_at)
+                  .mov(3, 200)
+                  .add({mem(kLdxr, 2, 1), a64::add(2, 2, 1), stxr(4, 2, 1), cbnz(4, -3),
+                        sub(3, 3, 1), cbnz(3, -5), kWfi}));
+  PauseReason reason[2] = {};
+  for (unsigned i : {0u, 1u}) cpu(i).power_on(kGuest, El::el2, 0);
+  for (unsigned turn = 0; turn < 3000; ++turn) {
+    for (unsigned i : {0u, 1u}) {
+      if (reason[i] != PauseReason::wait_for_interrupt) reason[i] = run(3 + turn % 5, i);
+    }
+  }
+  EXPECT_EQ(reason[0], PauseReason::wait_for_interrupt);
+  EXPECT_EQ(reason[1], PauseReason::wait_for_interrupt);
+  EXPECT_EQ(peek(counter_at), 400u);
+}
+
+TEST_F(CpuR82, ClrexOpensTheMonitorOfASplitPage) {
+  constexpr Word kClrex = 0xd503'3f5f;
+  make_r82();
+  poke(kData, 5);
+  run_code(el2_on(Code().add(el2_region(1, kData, 0x40, kReadWrite)))
+               .mov(1, kData)
+               .add({mem(kLdxr, 2, 1), kClrex, stxr(4, 31, 1), mem(kLdxr, 2, 1), stxr(5, 31, 1),
+                     stxr(6, 31, 1)}));
+  EXPECT_EQ(cpu().x(4), 1u) << "after CLREX";
+  EXPECT_EQ(cpu().x(5), 0u);
+  EXPECT_EQ(cpu().x(6), 1u) << "without a load";
+}
+
 TEST_F(CpuR82, CodeMayForbidItsOwnPage) {
   make_r82();
   // The instruction behind the MSR is no longer there to be fetched.
