@@ -1,6 +1,7 @@
 #include "sim/bus/bus.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -49,6 +50,21 @@ Ram::Ram(std::string name, PhysAddr base, std::uint64_t size, bool read_only)
 
 Ram::~Ram() { munmap(data_, size_); }
 
+void Ram::fill(std::uint8_t value) {
+  // One piece of host memory, seen again and again until a write makes a copy of a page.
+  constexpr std::uint64_t kPiece = 1 << 20;
+  const std::string bytes(std::min(kPiece, size_), static_cast<char>(value));
+  const int fd = memfd_create("fill", MFD_CLOEXEC);
+  bool done = fd >= 0 && ::write(fd, bytes.data(), bytes.size()) ==
+                             static_cast<ssize_t>(bytes.size());
+  for (std::uint64_t at = 0; done && at < size_; at += kPiece) {
+    done = mmap(data_ + at, std::min(kPiece, size_ - at), PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, 0) != MAP_FAILED;
+  }
+  if (fd >= 0) close(fd);
+  if (!done) throw std::runtime_error("RAM " + name_ + ": the host cannot fill it");
+}
+
 void Bus::check_free(const std::string& name, PhysAddr base, std::uint64_t size) const {
   if (size == 0 || base + size - 1 < base) {
     throw std::invalid_argument(name + " at " + hex(base) + ": bad size " + hex(size));
@@ -77,9 +93,22 @@ Ram& Bus::add_ram(std::string name, PhysAddr base, std::uint64_t size, bool read
 
 void Bus::map(Device& device, PhysAddr base, std::uint64_t size) {
   check_free(std::string(device.name()), base, size);
-  const auto at = std::find_if(windows_.begin(), windows_.end(),
-                               [&](const Window& window) { return window.base > base; });
-  windows_.insert(at, Window{base, size, &device});
+  add_window({base, size, &device});
+}
+
+void Bus::map_over(Device& device, const Ram& ram) {
+  if (!ram.read_only()) {
+    throw std::invalid_argument("RAM " + ram.name() + " can be written without " +
+                                std::string(device.name()));
+  }
+  add_window({ram.base(), ram.size(), &device});
+}
+
+void Bus::add_window(const Window& window) {
+  const auto at = std::find_if(windows_.begin(), windows_.end(), [&](const Window& other) {
+    return other.base > window.base;
+  });
+  windows_.insert(at, window);
 }
 
 Ram* Bus::ram_at(PhysAddr pa) {

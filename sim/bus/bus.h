@@ -30,6 +30,11 @@ class Ram {
   bool contains(PhysAddr pa, std::uint64_t bytes = 1) const {
     return pa >= base_ && bytes <= size_ && pa - base_ <= size_ - bytes;
   }
+  /// False while a device answers reads in its place (Bus::map_over).
+  bool direct() const { return direct_; }
+  void set_direct(bool direct) { direct_ = direct; }
+  /// Gives every byte the value, as an erased memory has it, without taking host memory for it.
+  void fill(std::uint8_t value);
   std::uint8_t* host(PhysAddr pa) { return data_ + (pa - base_); }
   const std::uint8_t* host(PhysAddr pa) const { return data_ + (pa - base_); }
 
@@ -38,6 +43,7 @@ class Ram {
   PhysAddr base_;
   std::uint64_t size_;
   bool read_only_;
+  bool direct_ = true;
   std::uint8_t* data_;
 };
 
@@ -54,6 +60,9 @@ class Bus {
   Ram& add_ram(std::string name, PhysAddr base, std::uint64_t size, bool read_only = false);
   /// The device must outlive the bus. `size` in bytes.
   void map(Device& device, PhysAddr base, std::uint64_t size);
+  /// A device that stands before read-only memory: it gets the writes, and the reads while the
+  /// memory is not direct().
+  void map_over(Device& device, const Ram& ram);
 
   /// The RAM that holds `pa`, or nullptr.
   Ram* ram_at(PhysAddr pa);
@@ -74,6 +83,7 @@ class Bus {
 
  private:
   void check_free(const std::string& name, PhysAddr base, std::uint64_t size) const;
+  void add_window(const Window& window);
 
   std::vector<std::unique_ptr<Ram>> rams_;
   std::vector<Window> windows_;  // Sorted by base.

@@ -152,6 +152,8 @@ class CpuComplex {
   virtual Cpu& cpu(unsigned index) = 0;
   /// Must be called when something other than a CPU wrote to RAM (a device, a loader mid-run).
   virtual void memory_written(PhysAddr pa, std::uint64_t bytes) = 0;
+  /// Must be called when Ram::direct() of a memory has changed.
+  virtual void memory_redirected() = 0;
 };
 
 /// Throws std::invalid_argument for an unknown model (naming the known ones).

@@ -464,6 +464,7 @@ class UnicornComplex final : public CpuComplex {
   unsigned count() const override { return static_cast<unsigned>(cpus_.size()); }
   Cpu& cpu(unsigned index) override { return *cpus_.at(index); }
   void memory_written(PhysAddr pa, std::uint64_t bytes) override;
+  void memory_redirected() override { flush_engine_tlbs(); }
 
   void flush_engine_tlbs();
   /// Makes a page that was executed from writable: every engine forgets its translations.

@@ -197,7 +197,7 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
     return false;
   }
   CodePages::Slot* slot = pages_.slot(entry->pa_page);
-  if (!slot) {
+  if (!slot || (slot->read_only && !bus_.ram_at(entry->pa_page)->direct())) {
     pending_ = {.kind = Pending::Kind::device, .access = kind, .va = va, .pa = entry->pa_page};
     return false;
   }
@@ -425,14 +425,16 @@ bool UnicornCpu::access(VirtAddr tagged_va, unsigned bytes, std::uint8_t* data, 
                          write);
   }
   const PhysAddr pa = entry->pa_page | (va & 0xfff);
-  if (Ram* ram = bus_.ram_at(pa)) {
+  if (Ram* ram = bus_.ram_at(pa); ram && (write ? !ram->read_only() : ram->direct())) {
     if (!write) {
       std::memcpy(data, ram->host(pa), bytes);
-    } else if (!ram->read_only()) {
+    } else {
       std::memcpy(ram->host(pa), data, bytes);
       complex_.memory_written(pa, bytes);
     }
     return true;
+  } else if (ram && !bus_.window_at(pa)) {
+    return true;  // A store to ROM.
   }
   return device_access(pa, bytes, data, write);
 }

@@ -217,5 +217,29 @@ TEST(LineTest, PulseIsAnEdgeUpAndDown) {
   EXPECT_FALSE(line.level());
 }
 
+TEST_F(BusTest, ADeviceBeforeReadOnlyMemoryGetsItsWindow) {
+  Bus bus;
+  Ram& flash = bus.add_ram("flash", 0x88000000, 0x10000, true);
+  Ram& ram = bus.add_ram("ram", 0, 0x10000);
+  FakeDevice device("commands");
+  bus.map_over(device, flash);
+  EXPECT_EQ(bus.ram_at(0x8800fff0), &flash);
+  ASSERT_NE(bus.window_at(0x8800fff0), nullptr);
+  EXPECT_EQ(bus.window_at(0x8800fff0)->device, &device);
+  EXPECT_EQ(bus.window_at(0x88010000), nullptr);
+  EXPECT_TRUE(flash.direct());
+  EXPECT_THROW(bus.map_over(device, ram), std::invalid_argument);
+}
+
+TEST(RamTest, FilledMemoryCanBeWrittenPageByPage) {
+  Ram ram("flash", 0x1000, 3 << 20, true);
+  ram.fill(0xff);
+  EXPECT_EQ(*ram.host(0x1000), 0xff);
+  EXPECT_EQ(*ram.host(0x1000 + (3 << 20) - 1), 0xff);
+  *ram.host(0x1000) = 1;
+  EXPECT_EQ(*ram.host(0x1000 + (1 << 20)), 0xff) << "the pieces are not one memory";
+  EXPECT_EQ(*ram.host(0x1001), 0xff);
+}
+
 }  // namespace
 }  // namespace trapline

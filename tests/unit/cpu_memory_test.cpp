@@ -411,5 +411,51 @@ TEST_F(CpuMemory, AddressTranslationInstructions) {
   EXPECT_EQ(cpu().x(4) & 0x7f, 1u | fsc::translation(3) << 1);
 }
 
+/// Flash memory: reads and code are memory until the device before it says otherwise.
+class CpuFlash : public CpuTest {
+ protected:
+  static constexpr PhysAddr kFlash = 0x8800'0000;
+
+  CpuFlash() {
+    commands.on_write = [this](const Access&, std::uint64_t value) {
+      flash.set_direct(value == 0xff);
+      complex->memory_redirected();
+    };
+    bus.map_over(commands, flash);
+    make();
+    poke(kFlash, 0x11);
+    put(kFlash + 0x100, Code({movz(7, 42), ret()}));
+  }
+
+  Ram& flash = bus.add_ram("flash", kFlash, 0x10000, true);
+  RecordingDevice commands;
+};
+
+TEST_F(CpuFlash, StoresAreCommandsAndReadsFollowTheMode) {
+  run_code(Code()
+               .mov(1, kFlash)
+               .mov(8, kFlash + 0x100)
+               .mov(3, 0x90)
+               .mov(4, 0xff)
+               .add({mem(kLdr, 2, 1), blr(8), mem(kStrW, 3, 1), mem(kLdr, 5, 1), mem(kStrW, 4, 1),
+                     mem(kLdr, 6, 1), movz(7, 0), blr(8)}));
+  EXPECT_EQ(cpu().x(2), 0x11u);
+  EXPECT_EQ(cpu().x(5), RecordingDevice::kPattern);
+  EXPECT_EQ(cpu().x(6), 0x11u);
+  EXPECT_EQ(cpu().x(7), 42u);
+  EXPECT_EQ(commands.seen, (std::vector<Seen>{{0, 4, true, 0x90},
+                                              {0, 8, false, RecordingDevice::kPattern},
+                                              {0, 4, true, 0xff}}));
+}
+
+TEST_F(CpuFlash, CodeCannotRunFromMemoryThatIsNotDirect) {
+  run_code(Code().mov(1, kFlash).mov(8, kFlash + 0x100).mov(3, 0x90).add(
+      {blr(8), mem(kStrW, 3, 1), blr(8)}));
+  EXPECT_EQ(vector_of(kEl2Vectors), kFromSpx);
+  EXPECT_EQ(ec(), ExceptionClass::instruction_abort_same);
+  EXPECT_EQ(iss() & 0x3f, fsc::kExternal);
+  EXPECT_EQ(elr(), kFlash + 0x100);
+}
+
 }  // namespace
 }  // namespace trapline::test
