@@ -27,9 +27,9 @@ std::uint64_t prescale(std::uint64_t control) {
 
 Sp804::Sp804(std::string name, Line& irq, Clock& clock, std::uint64_t clock_hz)
     : irq_(irq),
-      ticks_(clock, clock_hz),
+      clock_(clock),
       bank_(std::move(name)),
-      timers_{Timer(clock, *this), Timer(clock, *this)} {
+      timers_{Timer(clock, clock_hz, *this), Timer(clock, clock_hz, *this)} {
   add_timer(0x00, "Timer1", timers_[0]);
   add_timer(0x20, "Timer2", timers_[1]);
   bank_.add(0xf00, "TimerITCR").unimplemented();
@@ -92,7 +92,7 @@ BusStatus Sp804::write(const Access& access, std::uint64_t value) {
 void Sp804::set_load(Timer& timer, std::uint64_t value) {
   catch_up(timer);
   timer.load = value;
-  timer.start_tick = ticks_.count();
+  timer.start_tick = timer.ticks->count();
   timer.start_value = value & value_mask(timer.control);
   update();
 }
@@ -100,18 +100,30 @@ void Sp804::set_load(Timer& timer, std::uint64_t value) {
 void Sp804::set_control(Timer& timer, std::uint64_t value) {
   const std::uint64_t now_shown = this->value(timer);
   timer.control = value & kControlMask;
-  timer.start_tick = ticks_.count();
+  timer.start_tick = timer.ticks->count();
   timer.start_value = now_shown & value_mask(timer.control);
   update();
 }
 
-std::uint64_t Sp804::value(Timer& timer) {
+void Sp804::set_clock(unsigned index, std::uint64_t clock_hz) {
+  Timer& timer = timers_[index];
+  if (timer.ticks->frequency() == clock_hz) return;
+  timer.start_value = remaining(timer);
+  timer.ticks.emplace(clock_, clock_hz);
+  timer.start_tick = timer.ticks->count();
+  update();
+}
+
+/// Ticks to zero, prescaled: up to 2^32, of which TimerXValue shows the low bits.
+std::uint64_t Sp804::remaining(Timer& timer) {
   catch_up(timer);
-  std::uint64_t remaining = timer.start_value;
-  if (bit(timer.control, kEnable) && remaining != 0) {
-    remaining -= (ticks_.count() - timer.start_tick) / prescale(timer.control);
-  }
-  return remaining & value_mask(timer.control);
+  if (!bit(timer.control, kEnable) || timer.start_value == 0) return timer.start_value;
+  return timer.start_value -
+         (timer.ticks->count() - timer.start_tick) / prescale(timer.control);
+}
+
+std::uint64_t Sp804::value(Timer& timer) {
+  return remaining(timer) & value_mask(timer.control);
 }
 
 // Accounts for every passage through zero up to now: a period is `load` ticks in periodic mode and
@@ -119,7 +131,7 @@ std::uint64_t Sp804::value(Timer& timer) {
 void Sp804::catch_up(Timer& timer) {
   if (!bit(timer.control, kEnable)) return;
   const std::uint64_t divisor = prescale(timer.control);
-  const std::uint64_t elapsed = (ticks_.count() - timer.start_tick) / divisor;
+  const std::uint64_t elapsed = (timer.ticks->count() - timer.start_tick) / divisor;
   if (elapsed < timer.start_value) return;
   const std::uint64_t mask = value_mask(timer.control);
   std::uint64_t period = 0;
@@ -140,7 +152,7 @@ void Sp804::update() {
     level = level || (timer.raw && bit(timer.control, kIntEnable));
     // A second passage through zero changes nothing until the first has been cleared.
     const bool counting = bit(timer.control, kEnable) && timer.start_value != 0 && !timer.raw;
-    timer.expiry.at(counting ? ticks_.time_of_count(timer.start_tick +
+    timer.expiry.at(counting ? timer.ticks->time_of_count(timer.start_tick +
                                                     timer.start_value * prescale(timer.control))
                              : kNever);
   }

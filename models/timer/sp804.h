@@ -3,8 +3,10 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "models/timer/system_counter.h"
 #include "sim/bus/device.h"
@@ -25,9 +27,14 @@ class Sp804 final : public Device {
   BusStatus read(const Access& access, std::uint64_t& value) override;
   BusStatus write(const Access& access, std::uint64_t value) override;
 
+  /// A timer (0 or 1) goes on from what it shows at another rate (TIMCLKENn).
+  void set_clock(unsigned timer, std::uint64_t clock_hz);
+
  private:
   struct Timer {
-    explicit Timer(Clock& clock, Sp804& owner) : expiry(clock, [&owner] { owner.update(); }) {}
+    Timer(Clock& clock, std::uint64_t clock_hz, Sp804& owner)
+        : ticks(std::in_place, clock, clock_hz), expiry(clock, [&owner] { owner.update(); }) {}
+    std::optional<SystemCounter> ticks;  // Replaced when the clock changes.
     std::uint64_t load = 0;         // What the next reload in periodic mode takes.
     std::uint64_t control = 0;      // TimerXControl.
     std::uint64_t start_tick = 0;   // When the current countdown began,
@@ -39,12 +46,13 @@ class Sp804 final : public Device {
   void add_timer(PhysAddr offset, const std::string& prefix, Timer& timer);
   void set_load(Timer& timer, std::uint64_t value);
   void set_control(Timer& timer, std::uint64_t value);
+  std::uint64_t remaining(Timer& timer);
   std::uint64_t value(Timer& timer);
   void catch_up(Timer& timer);
   void update();
 
   Line& irq_;
-  SystemCounter ticks_;
+  Clock& clock_;
   RegisterBank bank_;
   std::array<Timer, 2> timers_;
 };

@@ -128,5 +128,35 @@ TEST_F(Sp804Test, DisablingHoldsTheValue) {
   EXPECT_TRUE(irq.level());
 }
 
+TEST_F(Sp804Test, AChangeOfClockGoesOnFromTheValueShown) {
+  write(kControl, k32Bit | kPeriodic | kIntEnable | kEnable);
+  write(kLoad, 100);
+  run(40);
+  timer.set_clock(0, 100'000);  // A tenth: each count lasts ten of run()'s ticks.
+  EXPECT_EQ(read(kValue), 60u);
+  run(599);
+  EXPECT_EQ(read(kValue), 1u);
+  EXPECT_FALSE(irq.level());
+  run(1);
+  EXPECT_TRUE(irq.level());
+  EXPECT_EQ(read(kValue), 100u);
+  write(kIntClr, 1);
+  timer.set_clock(0, 1'000'000);
+  run(99);
+  EXPECT_FALSE(irq.level());
+  run(1);
+  EXPECT_TRUE(irq.level());
+}
+
+TEST_F(Sp804Test, AStoppedTimerKeepsItsValueThroughAChangeOfClock) {
+  write(kControl, k32Bit | kIntEnable | kEnable);
+  write(kLoad, 100);
+  run(40);
+  write(kControl, k32Bit | kIntEnable);
+  timer.set_clock(0, 35'000'000);
+  run(10);
+  EXPECT_EQ(read(kValue), 60u);
+}
+
 }  // namespace
 }  // namespace trapline
