@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "models/timer/generic_timer.h"
 #include "models/uart/character_port.h"
@@ -23,9 +24,9 @@ struct BoardPorts {
   Timeline& timeline;
   EventHub& events;
   std::function<CharacterPort&(unsigned uart)> uart;  ///< The far end of each UART.
-  /// The board's power control, for a device that ends the run (power_off or reset). Called from
-  /// the access of CPU `cpu`, which must not execute another instruction.
-  std::function<void(unsigned cpu, ExitReason reason)> power;
+  /// The board's power control, for a device that ends the run (power_off or reset). If it acts on
+  /// the access of a CPU, that CPU must not execute another instruction.
+  std::function<void(std::optional<unsigned> cpu, ExitReason reason)> power;
 };
 
 /// Made in three steps, because CPUs stand between memory and devices: they map the memory when

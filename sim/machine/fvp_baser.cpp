@@ -258,7 +258,8 @@ class FvpBaserMachine final : public MachineType {
   std::string_view name() const override { return "fvp-baser"; }
   std::string_view summary() const override {
     return "Arm's reference board for Armv8-R64 (FVP BaseR): Cortex-R82 with MPUs at EL1 and EL2,\n"
-           "GICv3, generic timers, four PL011 from 0x9c090000, SP804, SP805, PL031, NOR flash; DRAM\n"
+           "GICv3, generic timers, four PL011 from 0x9c090000, SP804, SP805, PL031, NOR flash; "
+           "DRAM\n"
            "from 0; 1 to 8 CPUs that leave reset together; no firmware";
   }
   std::string_view default_cpu() const override { return "cortex-r82"; }
@@ -271,8 +272,7 @@ class FvpBaserMachine final : public MachineType {
       throw ImageError("", "fvp-baser has a GICv3", "leave out --gic");
     }
     const std::uint64_t ram = ram_bytes_of(config);
-    const std::uint64_t most =
-        fvp_region(FvpPart::dram).size + fvp_region(FvpPart::high_dram).size;
+    const std::uint64_t most = fvp_region(FvpPart::dram).size + fvp_region(FvpPart::high_dram).size;
     if (ram < kMiB || ram > most || ram % 4096 != 0) {
       throw ImageError("", "RAM of " + std::to_string(ram) + " bytes is not possible",
                        "use a multiple of 4 KiB from 1 MiB to 8 GiB");

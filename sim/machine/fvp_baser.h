@@ -1,5 +1,5 @@
-// The Armv8-R64 reference board (FVP BaseR): one description, from which the bus and the device tree
-// are both built.
+// The Armv8-R64 reference board (FVP BaseR): one description, from which the bus and the device
+// tree are both built.
 #pragma once
 
 #include <cstdint>
@@ -85,7 +85,9 @@ inline constexpr unsigned kFvpFirstPmuSpi = 60;
 /// The page where CPUs wait that the boot protocol of a kernel Image keeps from it, and the word in
 /// there that releases CPU `index` when it is given an address (Linux, booting.rst: spin-table).
 inline constexpr PhysAddr kFvpSpinTable = 0x7f000;
-constexpr PhysAddr fvp_release_address(unsigned index) { return 0x7f800 + 8 * PhysAddr{index}; }
+constexpr PhysAddr fvp_release_address(unsigned index) {
+  return 0x7f800 + 8 * PhysAddr{index};
+}
 
 /// What of DRAM's two windows there is.
 std::vector<MemoryRange> fvp_dram(std::uint64_t bytes);

@@ -1,10 +1,18 @@
 // The fvp-baser board's devices.
 #include <array>
+#include <cstdio>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
+#include "models/flash/nor_flash.h"
 #include "models/gic/gicv3.h"
 #include "models/rtc/pl031.h"
+#include "models/system/cci400.h"
+#include "models/system/sp810.h"
+#include "models/system/unmodelled.h"
+#include "models/system/ve_sysregs.h"
 #include "models/timer/counter_frame.h"
 #include "models/timer/sp804.h"
 #include "models/timer/system_counter.h"
@@ -63,7 +71,11 @@ class FvpBaserBoard final : public Board {
                                FvpPart::vram, FvpPart::sram}) {
       add_ram(part, false);
     }
-    for (const FvpPart part : {FvpPart::rom, FvpPart::flash0, FvpPart::flash1}) add_ram(part, true);
+    add_ram(FvpPart::rom, true);
+    for (const FvpPart part : {FvpPart::flash0, FvpPart::flash1}) {
+      flash_memory_.push_back(&add_ram(part, true));
+      flash_memory_.back()->fill(0xff);
+    }
   }
 
   CpuConfig cpu(unsigned index) const override {
@@ -84,13 +96,20 @@ class FvpBaserBoard final : public Board {
     for (unsigned i = 0; i < config_.cpus; ++i) wire(i, cpus.cpu(i));
     add_timers();
     add_peripherals();
+    add_system();
+    for (Ram* memory : flash_memory_) add_flash(cpus, *memory);
+    for (const FvpRegion& region : fvp_map()) {
+      if (region.part != FvpPart::unmodelled) continue;
+      ports_.bus.map(unmodelled_.emplace_back(name_of(region.name, region.base)), region.base,
+                     region.size);
+    }
     ports_.bus.reset_devices();
   }
 
  private:
-  void add_ram(FvpPart part, bool read_only) {
+  Ram& add_ram(FvpPart part, bool read_only) {
     const FvpRegion& region = fvp_region(part);
-    ports_.bus.add_ram(std::string(region.name), region.base, region.size, read_only);
+    return ports_.bus.add_ram(std::string(region.name), region.base, region.size, read_only);
   }
 
   void map(FvpPart part, Device& device) {
@@ -100,11 +119,14 @@ class FvpBaserBoard final : public Board {
 
   Line& spi(FvpPart part) { return gic_->spi(32u + static_cast<unsigned>(fvp_region(part).spi)); }
 
-  static std::string name_of(const char* model, FvpPart part) {
+  static std::string name_of(std::string_view model, PhysAddr base) {
     char text[40];
-    std::snprintf(text, sizeof text, "%s@%llx", model,
-                  static_cast<unsigned long long>(fvp_region(part).base));
+    std::snprintf(text, sizeof text, "%.*s@%llx", static_cast<int>(model.size()), model.data(),
+                  static_cast<unsigned long long>(base));
     return text;
+  }
+  static std::string name_of(std::string_view model, FvpPart part) {
+    return name_of(model, fvp_region(part).base);
   }
 
   void add_gic(CpuComplex& cpus) {
@@ -185,6 +207,53 @@ class FvpBaserBoard final : public Board {
     map(FvpPart::virtio_net, virtio_[2]);
   }
 
+  void add_system() {
+    sysregs_.emplace(name_of("sysregs", FvpPart::sysregs), ports_.timeline,
+                     [this](unsigned cpu, VeSysregs::PowerRequest request) {
+                       ports_.power(cpu, request == VeSysregs::PowerRequest::shutdown
+                                             ? ExitReason::power_off
+                                             : ExitReason::reset);
+                     });
+    map(FvpPart::sysregs, *sysregs_);
+    sysctl_.emplace(name_of("sp810", FvpPart::sysctl),
+                    [this](unsigned timer, Sp810::TimerClock clock) {
+                      dual_timers_[timer / 2].set_clock(timer % 2, timer_hz(clock));
+                    });
+    map(FvpPart::sysctl, *sysctl_);
+    cci_.emplace(name_of("cci400", FvpPart::cci));
+    map(FvpPart::cci, *cci_);
+    watchdog_reset_.connect([this](bool level) {
+      if (level) ports_.power(std::nullopt, ExitReason::reset);
+    });
+  }
+
+  static std::uint64_t timer_hz(Sp810::TimerClock clock) {
+    switch (clock) {
+      case Sp810::TimerClock::refclk:
+        return 32'768;
+      case Sp810::TimerClock::timclk:
+        return 1'000'000;
+      case Sp810::TimerClock::free_running:
+        return 35'000'000;
+    }
+    return 0;
+  }
+
+  void add_flash(CpuComplex& cpus, Ram& memory) {
+    NorFlash& flash = flashes_.emplace_back(
+        name_of("flash", memory.base()), std::span(memory.host(memory.base()), memory.size()),
+        NorFlash::Hooks{.mode =
+                            [&memory, &cpus](bool array) {
+                              memory.set_direct(array);
+                              cpus.memory_redirected();
+                            },
+                        .changed =
+                            [&memory, &cpus](std::uint64_t offset, std::uint64_t bytes) {
+                              cpus.memory_written(memory.base() + offset, bytes);
+                            }});
+    ports_.bus.map_over(flash, memory);
+  }
+
   static constexpr std::uint64_t kRedistributorBytes = 0x20000;
 
   const MachineConfig& config_;
@@ -203,6 +272,12 @@ class FvpBaserBoard final : public Board {
   std::optional<Sp805> watchdog_;
   std::optional<Pl031> rtc_;
   std::array<VirtioEmptySlots, 3> virtio_;
+  std::optional<VeSysregs> sysregs_;
+  std::optional<Sp810> sysctl_;
+  std::optional<Cci400> cci_;
+  std::vector<Ram*> flash_memory_;
+  std::deque<NorFlash> flashes_;
+  std::deque<Unmodelled> unmodelled_;
 };
 
 }  // namespace

@@ -97,8 +97,9 @@ Machine::Assembly::Assembly(const MachineConfig& given_config, MachineHooks give
                               .timeline = timeline,
                               .events = events,
                               .uart = [this](unsigned uart) -> CharacterPort& { return port(uart); },
-                              .power = [this](unsigned cpu, ExitReason reason) {
-                                power_down(cpu, reason);
+                              .power = [this](std::optional<unsigned> cpu, ExitReason reason) {
+                                if (cpu) return power_down(*cpu, reason);
+                                finish(reason);
                               }});
   board->add_memory();
   build_cpus();

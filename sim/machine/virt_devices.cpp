@@ -60,8 +60,7 @@ class VirtBoard final : public Board {
 
   void wire(unsigned i, Cpu& cpu) {
     const TimerLines wires{gic_->ppi(i, kVirtPpis.timer_physical),
-                           gic_->ppi(i, kVirtPpis.timer_virtual),
-                           gic_->ppi(i, kVirtPpis.timer_hyp),
+                           gic_->ppi(i, kVirtPpis.timer_virtual), gic_->ppi(i, kVirtPpis.timer_hyp),
                            gic_->ppi(i, kVirtPpis.timer_hyp_virtual)};
     timers_.emplace_back(ports_.timeline, counter_, wires, i, &ports_.events,
                          GenericTimerConfig{.vhe = config_.cpu == "max"});
