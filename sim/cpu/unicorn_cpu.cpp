@@ -322,10 +322,12 @@ std::string UnicornCpu::describe() const {
   for (unsigned i = note_count_ - shown; i != note_count_; ++i) {
     const ExceptionNote& note = notes_[i % notes_.size()];
     const bool interrupt = note.spec.vector != ExceptionSpec::Vector::synchronous;
-    add("    #%llu EL%u->EL%u  ELR 0x%016llx  FAR 0x%016llx  %s\n", ull{note.instructions},
+    const std::string times =
+        note.times > 1 ? ", " + std::to_string(note.times) + " times" : std::string();
+    add("    #%llu EL%u->EL%u  ELR 0x%016llx  FAR 0x%016llx  %s%s\n", ull{note.instructions},
         static_cast<unsigned>(note.from), static_cast<unsigned>(note.spec.target),
         ull{note.spec.return_address}, ull{note.spec.far.value_or(0)},
-        interrupt ? "interrupt" : esr::describe(note.spec.esr).c_str());
+        interrupt ? "interrupt" : esr::describe(note.spec.esr).c_str(), times.c_str());
   }
   return text;
 }

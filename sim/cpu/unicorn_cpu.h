@@ -48,6 +48,12 @@ struct ExceptionSpec {
   std::optional<std::uint64_t> far{};
   std::optional<std::uint64_t> hpfar{};
   bool is_virtual = false;
+
+  /// The same instruction failed in the same way, at whatever address it accesses.
+  bool repeats(const ExceptionSpec& before) const {
+    return target == before.target && vector == before.vector && esr == before.esr &&
+           return_address == before.return_address;
+  }
 };
 
 class UnicornCpu final : public Cpu,
@@ -447,7 +453,8 @@ class UnicornCpu final : public Cpu,
   struct ExceptionNote {
     ExceptionSpec spec;
     El from;
-    std::uint64_t instructions;
+    std::uint64_t instructions;  ///< When it was first taken.
+    unsigned times = 1;          ///< In a row, one like the other.
   };
   std::array<ExceptionNote, 8> notes_{};
   unsigned note_count_ = 0;

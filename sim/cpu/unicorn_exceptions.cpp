@@ -272,7 +272,12 @@ void UnicornCpu::note_exception(const ExceptionSpec& spec, std::uint32_t) {
   } else {
     ++counters_.exceptions[target][bits(spec.esr, 31, 26)];
   }
-  notes_[note_count_++ % notes_.size()] = {spec, el_, instructions_};
+  ExceptionNote* last = note_count_ ? &notes_[(note_count_ - 1) % notes_.size()] : nullptr;
+  if (last && last->from == el_ && spec.repeats(last->spec)) {
+    ++last->times;
+  } else {
+    notes_[note_count_++ % notes_.size()] = {spec, el_, instructions_};
+  }
   emit(EventKind::exception_entry, std::uint64_t{target} << 8 | static_cast<unsigned>(el_),
        interrupt ? static_cast<std::uint64_t>(spec.vector) | (spec.is_virtual ? 1u : 0u) : spec.esr,
        spec.return_address, spec.far.value_or(0));
@@ -280,12 +285,9 @@ void UnicornCpu::note_exception(const ExceptionSpec& spec, std::uint32_t) {
 
 /// An exception that repeats itself without an end cannot be left by any software.
 void UnicornCpu::check_stuck(const ExceptionSpec& spec) {
-  if (spec.vector != ExceptionSpec::Vector::synchronous || note_count_ < 2) return;
-  const ExceptionNote& now = notes_[(note_count_ - 1) % notes_.size()];
-  const ExceptionNote& before = notes_[(note_count_ - 2) % notes_.size()];
-  const bool same = now.from == spec.target && before.spec.target == spec.target &&
-                    before.spec.vector == spec.vector && before.spec.esr == spec.esr &&
-                    before.spec.return_address == spec.return_address;
+  if (spec.vector != ExceptionSpec::Vector::synchronous) return;
+  const ExceptionNote& note = notes_[(note_count_ - 1) % notes_.size()];
+  const bool same = note.from == spec.target && note.times > 1;
   vector_faults_ = same ? vector_faults_ + 1 : 0;
   if (vector_faults_ < kRepeatsThatMeanStuck) return;
   char text[160];

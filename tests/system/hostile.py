@@ -97,19 +97,18 @@ def mmio_cases():
 
 
 def sysreg_cases():
-    for el in (0, 1, 2):
-        for write, value in ((0, 0), (1, 0), (1, ALL_ONES), (1, 0x5a5a5a5a5a5a5a5a), (1, FREE)):
-            name = f"sysregs-el{el}-{'w%x' % value if write else 'r'}"
-            yield Case(name, "sysregs", [el, 0, write, value], (0,), limit="8M")
-    for name, options in (("gic2", ["--gic", "2"]), ("max", ["-cpu", "max"]),
-                          ("a53", ["-cpu", "cortex-a53"]), ("no-el2", ["--el", "1"]),
-                          ("smp", ["-smp", "3"])):
-        yield Case(f"sysregs-{name}", "sysregs", [1 if name == "no-el2" else 2, 0, 0, 0],
-                   (0,), options=options, limit="8M")
+    ones, pattern = ALL_ONES, 0x5a5a5a5a5a5a5a5a
+    for el, values in ((0, [ones]), (1, [None, ones, pattern]), (2, [None, ones, pattern, FREE])):
+        for value in values:
+            name = f"sysregs-el{el}-{'r' if value is None else 'w%x' % value}"
+            yield Case(name, "sysregs", [el, 0, value is not None, value or 0], (0,), limit="8M")
+    for name, el, options in (("max", 2, ["-cpu", "max"]), ("no-el2", 1, ["--el", "1"]),
+                              ("a53", 2, ["-cpu", "cortex-a53", "--gic", "2", "-smp", "3"])):
+        yield Case(f"sysregs-{name}", "sysregs", [el, 0, 0, 0], (0,), options=options, limit="8M")
     traps = {"tid": 0xf << 15, "tvm": 1 << 26 | 1 << 30, "tacr": 1 << 21 | 1 << 20, "tge": 1 << 27,
              "vhe": 3 << 33 | 1 << 27, "all": 0x7fff_ffff_7fff_ffff & ~(1 << 12 | 1 << 34)}
     for name, hcr in traps.items():
-        for el in (0, 1):
+        for el in (0, 1) if name in ("tge", "vhe") else (1,):
             yield Case(f"sysregs-trap-{name}-el{el}", "sysregs", [el, hcr, 0, 0], (0, 3, 124),
                        limit="8M",
                        options=["-cpu", "max"] if name == "vhe" else [])
