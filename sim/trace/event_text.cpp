@@ -1,122 +1,46 @@
 #include "sim/trace/event_text.h"
 
-#include <algorithm>
-#include <array>
-#include <cstdio>
+#include <charconv>
+#include <limits>
+#include <optional>
 
 #include "sim/arch/sysreg.h"
 
 namespace trapline {
 namespace {
 
-enum class Form : std::uint8_t { hex, decimal, el, sysreg };
-
-/// Part of an argument: bits `low` to `low + width - 1` of a, b, c or d.
-struct Field {
-  std::string_view label{};
-  std::uint64_t Event::*argument = nullptr;
-  Form form = Form::hex;
-  std::uint8_t low = 0;
-  std::uint8_t width = 64;
-};
-
-struct KindRow {
-  EventKind kind;
-  std::string_view name;
-  std::array<Field, 5> fields{};
-};
-
-constexpr auto kA = &Event::a, kB = &Event::b, kC = &Event::c, kD = &Event::d;
-
-constexpr std::array kKinds{
-    KindRow{EventKind::exception_entry,
-            "exception-entry",
-            {{{"from", kA, Form::el, 0, 8},
-              {"to", kA, Form::el, 8, 8},
-              {"syndrome", kB},
-              {"elr", kC},
-              {"far", kD}}}},
-    KindRow{EventKind::exception_return,
-            "exception-return",
-            {{{"from", kA, Form::el, 0, 8}, {"to", kA, Form::el, 8, 8}, {"pc", kC}}}},
-    KindRow{EventKind::hypercall, "hypercall", {{{"imm", kA}, {"x0", kB}, {"x1", kC}, {"x2", kD}}}},
-    KindRow{EventKind::monitor_call,
-            "monitor-call",
-            {{{"imm", kA}, {"x0", kB}, {"x1", kC}, {"x2", kD}}}},
-    KindRow{EventKind::sysreg_write, "sysreg-write", {{{"reg", kA, Form::sysreg}, {"value", kB}}}},
-    KindRow{EventKind::interrupt_line,
-            "interrupt-line",
-            {{{"intid", kA, Form::decimal}, {"level", kB, Form::decimal}}}},
-    KindRow{EventKind::interrupt_ack,
-            "interrupt-ack",
-            {{{"intid", kA, Form::decimal}, {"virtual", kB, Form::decimal}}}},
-    KindRow{EventKind::interrupt_eoi,
-            "interrupt-eoi",
-            {{{"intid", kA, Form::decimal}, {"virtual", kB, Form::decimal}}}},
-    KindRow{
-        EventKind::list_register, "list-register", {{{"index", kA, Form::decimal}, {"value", kB}}}},
-    KindRow{
-        EventKind::timer_fired, "timer-fired", {{{"timer", kA, Form::decimal}, {"compare", kB}}}},
-    KindRow{EventKind::vcpu_switch,
-            "vcpu-switch",
-            {{{"from", kA, Form::decimal}, {"to", kB, Form::decimal}}}},
-    KindRow{EventKind::psci, "psci", {{{"function", kA}, {"x1", kB}, {"x2", kC}, {"x3", kD}}}},
-    KindRow{EventKind::wait, "wait", {{{"wfe", kA, Form::decimal}}}},
-    KindRow{EventKind::wake, "wake", {}},
-    KindRow{EventKind::uart_line, "uart-line", {{{"uart", kA, Form::decimal}}}},
-    KindRow{EventKind::mmio,
-            "mmio",
-            {{{"write", kC, Form::decimal, 0, 1},
-              {"size", kC, Form::decimal, 1, 8},
-              {"address", kA},
-              {"value", kB}}}},
-    KindRow{EventKind::mpu_region,
-            "mpu-region",
-            {{{"region", kA, Form::decimal}, {"prbar", kB}, {"prlar", kC}, {"el", kD, Form::el, 0, 8},
-              {"register", kD, Form::decimal, 8, 8}}}},
-    KindRow{EventKind::marker, "marker", {{{"value", kA}}}},
-    KindRow{EventKind::run_end,
-            "run-end",
-            {{{"reason", kA, Form::decimal}, {"code", kB, Form::decimal}}}},
-    KindRow{EventKind::cpu_power,
-            "cpu-power",
-            {{{"cpu", kA, Form::decimal}, {"on", kB, Form::decimal}, {"pc", kC}}}},
-    KindRow{EventKind::checkpoint, "checkpoint", {{{"state", kA}, {"pc", kB}}}},
-};
-
-const KindRow* row_of(EventKind kind) {
-  const auto* row = std::find_if(kKinds.begin(), kKinds.end(),
-                                 [&](const KindRow& candidate) { return candidate.kind == kind; });
-  return row == kKinds.end() ? nullptr : row;
+void append_number(std::string& text, std::uint64_t value, int base) {
+  char buffer[24];
+  const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, value, base);
+  text.append(buffer, end);
 }
 
-void append(std::string& text, const char* format, unsigned long long value) {
-  char buffer[32];
-  text.append(buffer,
-              static_cast<std::size_t>(std::snprintf(buffer, sizeof buffer, format, value)));
-}
-
-void append_value(std::string& text, const Event& event, const Field& field) {
-  std::uint64_t value = event.*field.argument >> field.low;
-  if (field.width < 64) value &= (std::uint64_t{1} << field.width) - 1;
+void append_value(std::string& text, const Event& event, const EventField& field) {
+  const std::uint64_t value = field.get(event);
   switch (field.form) {
-    case Form::hex:
-      return append(text, "0x%llx", value);
-    case Form::decimal:
-      return append(text, "%llu", value);
-    case Form::el:
-      return append(text, "EL%llu", value);
-    case Form::sysreg:
+    case FieldForm::hex:
+      text += "0x";
+      return append_number(text, value, 16);
+    case FieldForm::decimal:
+      return append_number(text, value, 10);
+    case FieldForm::el:
+      text += "EL";
+      return append_number(text, value, 10);
+    case FieldForm::sysreg:
       text += name_of(SysReg{static_cast<std::uint16_t>(value)});
   }
 }
 
 /// Control characters as \xNN, so that a line stays one line.
 void append_quoted(std::string& text, std::string_view raw) {
+  constexpr char kDigits[] = "0123456789abcdef";
   text += '"';
   for (const char c : raw) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\' || c == 0x7f) {
-      append(text, "\\x%02llx", static_cast<unsigned char>(c));
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || c == '"' || c == '\\' || c == 0x7f) {
+      text += "\\x";
+      text += kDigits[byte >> 4];
+      text += kDigits[byte & 15];
     } else {
       text += c;
     }
@@ -124,24 +48,112 @@ void append_quoted(std::string& text, std::string_view raw) {
   text += '"';
 }
 
-}  // namespace
+/// Takes a line apart, word by word.
+class LineParser {
+ public:
+  explicit LineParser(std::string_view line) : rest_(line) {}
 
-std::string_view event_kind_name(EventKind kind) {
-  const KindRow* row = row_of(kind);
-  return row ? row->name : "unknown";
+  bool at_end() const { return rest_.empty(); }
+
+  std::string_view word() {
+    const std::size_t end = rest_.find(' ');
+    const std::string_view word = rest_.substr(0, end);
+    rest_ = end == std::string_view::npos ? std::string_view{} : rest_.substr(end + 1);
+    if (word.empty()) wrong("a word is missing", word);
+    return word;
+  }
+
+  /// The number after `prefix` in the next word.
+  std::uint64_t number_after(std::string_view prefix, std::uint64_t most) {
+    const std::string_view text = word();
+    if (!text.starts_with(prefix)) wrong("expected '" + std::string(prefix) + "'", text);
+    return number(text.substr(prefix.size()), 10, most);
+  }
+
+  void expect(std::string_view wanted) {
+    const std::string_view text = word();
+    if (text != wanted) wrong("expected '" + std::string(wanted) + "'", text);
+  }
+
+  std::uint64_t number(std::string_view text, int base,
+                       std::uint64_t most = std::numeric_limits<std::uint64_t>::max()) const {
+    std::uint64_t value = 0;
+    const char* end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, value, base);
+    if (error != std::errc{} || at != end || value > most) wrong("not a number in range", text);
+    return value;
+  }
+
+  std::string quoted() {
+    std::string text;
+    if (!rest_.starts_with('"')) wrong("expected a quoted text", rest_);
+    std::size_t at = 1;
+    while (at < rest_.size() && rest_[at] != '"') {
+      if (rest_[at] != '\\') {
+        text += rest_[at++];
+        continue;
+      }
+      if (rest_.size() - at < 4 || rest_[at + 1] != 'x') wrong("bad escape", rest_.substr(at, 4));
+      text += static_cast<char>(number(rest_.substr(at + 2, 2), 16));
+      at += 4;
+    }
+    if (at + 1 != rest_.size()) wrong("the text does not end the line", rest_);
+    rest_ = {};
+    return text;
+  }
+
+  [[noreturn]] static void wrong(const std::string& what, std::string_view text) {
+    throw std::invalid_argument(what + ": '" + std::string(text.substr(0, 60)) + "'");
+  }
+
+  bool take_text_label() {
+    constexpr std::string_view kLabel = "text=";
+    if (!rest_.starts_with(kLabel)) return false;
+    rest_.remove_prefix(kLabel.size());
+    return true;
+  }
+
+ private:
+  std::string_view rest_;
+};
+
+std::uint64_t field_value(const LineParser& line, const EventField& field, std::string_view text) {
+  switch (field.form) {
+    case FieldForm::hex:
+      if (!text.starts_with("0x")) LineParser::wrong("expected a hexadecimal number", text);
+      return line.number(text.substr(2), 16);
+    case FieldForm::decimal:
+      return line.number(text, 10);
+    case FieldForm::el:
+      if (!text.starts_with("EL")) LineParser::wrong("expected an Exception level", text);
+      return line.number(text.substr(2), 10);
+    case FieldForm::sysreg:
+      break;
+  }
+  const std::optional<SysReg> reg = sysreg_named(text);
+  if (!reg) LineParser::wrong("unknown system register", text);
+  return reg->key;
 }
+
+}  // namespace
 
 std::string event_text(const Event& event) {
   std::string text;
-  append(text, "cpu%llu ", event.cpu);
-  append(text, "EL%llu ", static_cast<unsigned>(event.el));
-  append(text, "vmid %llu ", event.vmid);
-  append(text, "insn %llu ", event.instructions);
-  append(text, "cycle %llu ", event.cycles);
+  text.reserve(160);
+  text += "cpu";
+  append_number(text, event.cpu, 10);
+  text += " EL";
+  append_number(text, static_cast<unsigned>(event.el), 10);
+  text += " vmid ";
+  append_number(text, event.vmid, 10);
+  text += " insn ";
+  append_number(text, event.instructions, 10);
+  text += " cycle ";
+  append_number(text, event.cycles, 10);
+  text += ' ';
   text += event_kind_name(event.kind);
-  if (const KindRow* row = row_of(event.kind)) {
-    for (const Field& field : row->fields) {
-      if (!field.argument) continue;
+  if (const EventSchema* schema = event_schema(event.kind)) {
+    for (const EventField& field : schema->fields()) {
       text += ' ';
       text += field.label;
       text += '=';
@@ -153,6 +165,37 @@ std::string event_text(const Event& event) {
     append_quoted(text, event.text);
   }
   return text;
+}
+
+StoredEvent parse_event_text(std::string_view text) {
+  LineParser line(text);
+  StoredEvent stored;
+  Event& event = stored.event;
+  event.cpu = static_cast<std::uint8_t>(line.number_after("cpu", 0xff));
+  event.el = static_cast<El>(line.number_after("EL", 3));
+  line.expect("vmid");
+  event.vmid = static_cast<std::uint16_t>(line.number_after("", 0xffff));
+  line.expect("insn");
+  event.instructions = line.number_after("", ~std::uint64_t{0});
+  line.expect("cycle");
+  event.cycles = line.number_after("", ~std::uint64_t{0});
+  const std::string_view name = line.word();
+  const EventSchema* schema = event_schema(name);
+  if (!schema) LineParser::wrong("unknown kind of event", name);
+  event.kind = schema->kind;
+  for (const EventField& field : schema->fields()) {
+    const std::string_view word = line.word();
+    const std::size_t equals = word.find('=');
+    if (equals == std::string_view::npos || word.substr(0, equals) != field.label) {
+      LineParser::wrong("expected '" + std::string(field.label) + "='", word);
+    }
+    if (!field.set(event, field_value(line, field, word.substr(equals + 1)))) {
+      LineParser::wrong("value out of range", word);
+    }
+  }
+  if (line.take_text_label()) stored.text = line.quoted();
+  if (!line.at_end()) LineParser::wrong("more than expected", line.word());
+  return stored;
 }
 
 }  // namespace trapline

@@ -1,0 +1,190 @@
+#include "sim/trace/event_schema.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <vector>
+
+namespace trapline {
+namespace {
+
+constexpr auto kA = &Event::a, kB = &Event::b, kC = &Event::c, kD = &Event::d;
+using Form = FieldForm;
+
+constexpr std::array kSchemas{
+    EventSchema{EventKind::exception_entry,
+                "exception-entry",
+                {{{"from", kA, Form::el, 0, 8},
+                  {"to", kA, Form::el, 8, 8},
+                  {"syndrome", kB},
+                  {"elr", kC},
+                  {"far", kD}}}},
+    EventSchema{EventKind::exception_return,
+                "exception-return",
+                {{{"from", kA, Form::el, 0, 8}, {"to", kA, Form::el, 8, 8}, {"pc", kC}}}},
+    EventSchema{
+        EventKind::hypercall, "hypercall", {{{"imm", kA}, {"x0", kB}, {"x1", kC}, {"x2", kD}}}},
+    EventSchema{EventKind::monitor_call,
+                "monitor-call",
+                {{{"imm", kA}, {"x0", kB}, {"x1", kC}, {"x2", kD}}}},
+    EventSchema{
+        EventKind::sysreg_write, "sysreg-write", {{{"reg", kA, Form::sysreg}, {"value", kB}}}},
+    EventSchema{EventKind::interrupt_line,
+                "interrupt-line",
+                {{{"intid", kA, Form::decimal}, {"level", kB, Form::decimal}}}},
+    EventSchema{EventKind::interrupt_ack,
+                "interrupt-ack",
+                {{{"intid", kA, Form::decimal}, {"virtual", kB, Form::decimal}}}},
+    EventSchema{EventKind::interrupt_eoi,
+                "interrupt-eoi",
+                {{{"intid", kA, Form::decimal}, {"virtual", kB, Form::decimal}}}},
+    EventSchema{EventKind::list_register,
+                "list-register",
+                {{{"index", kA, Form::decimal}, {"value", kB}}}},
+    EventSchema{EventKind::timer_fired,
+                "timer-fired",
+                {{{"timer", kA, Form::decimal}, {"compare", kB}}}},
+    EventSchema{EventKind::vcpu_switch,
+                "vcpu-switch",
+                {{{"from", kA, Form::decimal}, {"to", kB, Form::decimal}}}},
+    EventSchema{
+        EventKind::psci, "psci", {{{"function", kA}, {"x1", kB}, {"x2", kC}, {"x3", kD}}}},
+    EventSchema{EventKind::wait, "wait", {{{"wfe", kA, Form::decimal}}}},
+    EventSchema{EventKind::wake, "wake", {}},
+    EventSchema{EventKind::uart_line, "uart-line", {{{"uart", kA, Form::decimal}}}},
+    EventSchema{EventKind::mmio,
+                "mmio",
+                {{{"write", kC, Form::decimal, 0, 1},
+                  {"size", kC, Form::decimal, 1, 8},
+                  {"address", kA},
+                  {"value", kB}}}},
+    EventSchema{EventKind::mpu_region,
+                "mpu-region",
+                {{{"region", kA, Form::decimal},
+                  {"prbar", kB},
+                  {"prlar", kC},
+                  {"el", kD, Form::el, 0, 8},
+                  {"register", kD, Form::decimal, 8, 8},
+                  {"indexed", kD, Form::decimal, 16, 1}}}},
+    EventSchema{EventKind::marker, "marker", {{{"value", kA}}}},
+    EventSchema{EventKind::run_end,
+                "run-end",
+                {{{"reason", kA, Form::decimal}, {"code", kB, Form::decimal}}}},
+    EventSchema{EventKind::cpu_power,
+                "cpu-power",
+                {{{"cpu", kA, Form::decimal}, {"on", kB, Form::decimal}, {"pc", kC}}}},
+    EventSchema{EventKind::checkpoint, "checkpoint", {{{"state", kA}, {"pc", kB}}}},
+};
+
+struct Category {
+  std::string_view name;
+  std::initializer_list<EventKind> kinds;
+};
+
+const Category kCategories[] = {
+    {"exceptions", {EventKind::exception_entry, EventKind::exception_return}},
+    {"calls", {EventKind::hypercall, EventKind::monitor_call, EventKind::psci}},
+    {"interrupts",
+     {EventKind::interrupt_ack, EventKind::interrupt_eoi, EventKind::list_register,
+      EventKind::timer_fired}},
+    {"power", {EventKind::cpu_power, EventKind::wait, EventKind::wake}},
+};
+
+[[noreturn]] void unknown(std::string_view word) {
+  std::string text = "unknown kind of event '" + std::string(word) + "'; known are all, default";
+  for (const Category& category : kCategories) text += ", " + std::string(category.name);
+  for (const EventSchema& schema : kSchemas) text += ", " + std::string(schema.name);
+  throw std::invalid_argument(text);
+}
+
+}  // namespace
+
+std::uint64_t EventField::get(const Event& event) const {
+  const std::uint64_t value = event.*argument >> low;
+  return width < 64 ? value & ((std::uint64_t{1} << width) - 1) : value;
+}
+
+bool EventField::set(Event& event, std::uint64_t value) const {
+  const std::uint64_t mask = width < 64 ? (std::uint64_t{1} << width) - 1 : ~std::uint64_t{0};
+  if (value & ~mask) return false;
+  event.*argument = (event.*argument & ~(mask << low)) | value << low;
+  return true;
+}
+
+std::span<const EventField> EventSchema::fields() const {
+  std::size_t count = 0;
+  while (count < all_fields.size() && all_fields[count].argument) ++count;
+  return {all_fields.data(), count};
+}
+
+std::span<const EventSchema> event_schemas() { return kSchemas; }
+
+const EventSchema* event_schema(EventKind kind) {
+  const auto* found = std::find_if(kSchemas.begin(), kSchemas.end(),
+                                   [&](const EventSchema& row) { return row.kind == kind; });
+  return found == kSchemas.end() ? nullptr : found;
+}
+
+const EventSchema* event_schema(std::string_view name) {
+  const auto* found = std::find_if(kSchemas.begin(), kSchemas.end(),
+                                   [&](const EventSchema& row) { return row.name == name; });
+  return found == kSchemas.end() ? nullptr : found;
+}
+
+std::string_view event_kind_name(EventKind kind) {
+  const EventSchema* schema = event_schema(kind);
+  return schema ? schema->name : "unknown";
+}
+
+EventSet EventSet::all() {
+  EventSet set;
+  for (const EventSchema& schema : kSchemas) set.add(schema.kind);
+  return set;
+}
+
+EventSet EventSet::standard() {
+  EventSet set = all();
+  set.remove(EventKind::mmio);
+  set.remove(EventKind::interrupt_line);
+  return set;
+}
+
+EventSet EventSet::parse(std::string_view text) {
+  EventSet set;
+  while (!text.empty()) {
+    const std::size_t comma = text.find(',');
+    std::string_view word = text.substr(0, comma);
+    text = comma == std::string_view::npos ? std::string_view{} : text.substr(comma + 1);
+    const bool take_away = word.starts_with('-');
+    if (take_away) word.remove_prefix(1);
+    EventSet named;
+    const auto* category = std::find_if(std::begin(kCategories), std::end(kCategories),
+                                        [&](const Category& row) { return row.name == word; });
+    if (word == "all") {
+      named = all();
+    } else if (word == "default") {
+      named = standard();
+    } else if (category != std::end(kCategories)) {
+      for (const EventKind kind : category->kinds) named.add(kind);
+    } else if (const EventSchema* schema = event_schema(word)) {
+      named.add(schema->kind);
+    } else {
+      unknown(word);
+    }
+    set.bits_ = take_away ? set.bits_ & ~named.bits_ : set.bits_ | named.bits_;
+  }
+  set.add(EventKind::checkpoint);
+  set.add(EventKind::run_end);
+  return set;
+}
+
+std::string EventSet::text() const {
+  std::string text;
+  for (const EventSchema& schema : kSchemas) {
+    if (!has(schema.kind)) continue;
+    if (!text.empty()) text += ',';
+    text += schema.name;
+  }
+  return text;
+}
+
+}  // namespace trapline
