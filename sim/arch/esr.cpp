@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdio>
+#include <utility>
 
 #include "sim/arch/registers.h"
 
@@ -13,6 +14,50 @@ std::string hex(std::uint64_t value) {
   std::snprintf(text.data(), text.size(), "%#llx", static_cast<unsigned long long>(value));
   return value == 0 ? "0x0" : text.data();
 }
+
+// DDI 0487, ESR_EL1.EC.
+constexpr auto kClassWords = std::to_array<std::pair<unsigned, std::string_view>>({
+    {0x00, "unknown"},
+    {0x01, "wfx"},
+    {0x03, "cp15-mcr-mrc"},
+    {0x04, "cp15-mcrr-mrrc"},
+    {0x05, "cp14-mcr-mrc"},
+    {0x06, "cp14-ldc-stc"},
+    {0x07, "fp-simd-access"},
+    {0x08, "cp10-vmrs"},
+    {0x09, "pauth"},
+    {0x0a, "ld64b-st64b"},
+    {0x0c, "cp14-mrrc"},
+    {0x0d, "branch-target"},
+    {0x0e, "illegal-state"},
+    {0x11, "svc32"},
+    {0x12, "hvc32"},
+    {0x13, "smc32"},
+    {0x15, "svc"},
+    {0x16, "hvc"},
+    {0x17, "smc"},
+    {0x18, "sysreg"},
+    {0x19, "sve-access"},
+    {0x1a, "eret"},
+    {0x1c, "pauth-failure"},
+    {0x1d, "sme-access"},
+    {0x20, "instruction-abort-lower"},
+    {0x21, "instruction-abort"},
+    {0x22, "pc-alignment"},
+    {0x24, "data-abort-lower"},
+    {0x25, "data-abort"},
+    {0x26, "sp-alignment"},
+    {0x2c, "fp-trapped"},
+    {0x2f, "serror-sync"},
+    {0x30, "breakpoint-lower"},
+    {0x31, "breakpoint"},
+    {0x32, "step-lower"},
+    {0x33, "step"},
+    {0x34, "watchpoint-lower"},
+    {0x35, "watchpoint"},
+    {0x38, "bkpt32"},
+    {0x3c, "brk"},
+});
 
 struct ClassName {
   ExceptionClass ec;
@@ -262,6 +307,15 @@ std::string describe(std::uint64_t esr) {
     default:
       return text;
   }
+}
+
+std::string class_name(unsigned ec) {
+  for (const auto& [number, name] : kClassWords) {
+    if (number == ec) return std::string(name);
+  }
+  std::array<char, 16> text;
+  std::snprintf(text.data(), text.size(), "ec-0x%02x", ec);
+  return text.data();
 }
 
 }  // namespace esr

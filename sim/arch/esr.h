@@ -213,6 +213,9 @@ std::uint64_t with_same_el(std::uint64_t esr, bool same_el);
 /// write", "MSR TTBR0_EL1, X3".
 std::string describe(std::uint64_t esr);
 
+/// ESR_ELx.EC in one word: "hvc", "data-abort-lower"; "ec-0x.." for what the architecture reserves.
+std::string class_name(unsigned ec);
+
 }  // namespace esr
 
 /// The class alone: "data abort from a lower EL".

@@ -17,9 +17,10 @@
 #include "sim/machine/boot.h"
 #include "sim/machine/machine.h"
 #include "sim/report/outcome.h"
+#include "sim/report/run_facts.h"
 #include "sim/report/stats.h"
 #include "sim/scenario/uart_script.h"
-#include "sim/trace/event_text.h"
+#include "sim/trace/trace_file.h"
 
 namespace trapline {
 namespace {
@@ -73,8 +74,8 @@ class RunSession {
   void add_uart(unsigned index, const UartSpec& uart);
   void add_script(unsigned index, std::vector<ScriptStep> steps);
   void attach_scripts();
-  void open_events();
-  void close_events();
+  void open_trace();
+  void close_trace(const RunResult& result);
   void poll();
   void move_input(unsigned index);
   void keep_pace();
@@ -85,8 +86,8 @@ class RunSession {
   bool interactive_;
   bool at_terminal_;
   std::optional<HostOutput> stats_file_;
-  std::optional<HostOutput> events_file_;
-  std::optional<EventTextSink> events_;
+  std::optional<HostOutput> trace_file_;
+  std::optional<TraceWriter> trace_;
   SignalWatch signals_;
   EscapeDecoder escapes_;
   Pacer pacer_;
@@ -113,8 +114,8 @@ RunSession::RunSession(const Scenario& scenario)
     stats_file_.emplace(HostOutput::to_file(scenario.stats_path));
   }
   MachineHooks hooks;
-  open_events();
-  if (events_) hooks.sinks.push_back(&*events_);
+  open_trace();
+  if (trace_) hooks.sinks.push_back(&*trace_);
   for (unsigned n = 0; n < scenario.uarts.size(); ++n) {
     add_uart(n, scenario.uarts[n]);
     hooks.uarts.push_back(fan_outs_.back().get());
@@ -158,20 +159,23 @@ void RunSession::add_script(unsigned index, std::vector<ScriptStep> steps) {
   fan_outs_[index]->add(*scripts_.back().player);
 }
 
-void RunSession::open_events() {
-  if (scenario_.events_path.empty()) return;
-  if (scenario_.events_path == "-") {
-    events_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
+void RunSession::open_trace() {
+  if (scenario_.trace_path.empty()) return;
+  const TraceHeader header{run_facts(scenario_), scenario_.trace_events};
+  if (scenario_.trace_path == "-") {
+    trace_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
   } else {
-    events_file_.emplace(HostOutput::to_file(scenario_.events_path));
+    trace_file_.emplace(HostOutput::to_file(scenario_.trace_path));
   }
-  events_.emplace([this](std::string_view line) { events_file_->write(line); });
+  trace_.emplace(trace_format_of(scenario_.trace_path), header,
+                 [this](std::string_view bytes) { trace_file_->write(bytes); });
 }
 
-void RunSession::close_events() {
-  if (!events_file_) return;
-  events_file_->close();
-  if (events_file_->error() && !output_error_) output_error_ = events_file_->error();
+void RunSession::close_trace(const RunResult& result) {
+  if (!trace_file_) return;
+  trace_->finish(result.digest);
+  trace_file_->close();
+  if (trace_file_->error() && !output_error_) output_error_ = trace_file_->error();
 }
 
 void RunSession::attach_scripts() {
@@ -266,7 +270,7 @@ int RunSession::finish(const RunResult& result, double seconds) {
   if (scenario_.stats_path == "-") {
     stats_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
   }
-  close_events();
+  close_trace(result);
   if (stats_file_) {
     stats_file_->write(stats_json(result, host));
     stats_file_->close();

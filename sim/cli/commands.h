@@ -1,10 +1,13 @@
 // The subcommands of `trapline`.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "sim/scenario/command_line.h"
 #include "sim/scenario/units.h"
+#include "sim/trace/event_schema.h"
 
 namespace trapline {
 
@@ -19,5 +22,23 @@ int machine_list_command();
 /// as source, to `output` ("-" or empty: standard output).
 int machine_dtb_command(const RunArguments& arguments, const Environment& environment, bool source,
                         const std::string& output);
+
+/// Which events of a trace: by instructions of their CPU, both ends inclusive, and by CPU.
+struct TraceRange {
+  std::uint64_t from = 0;
+  std::uint64_t to = ~std::uint64_t{0};
+  std::optional<unsigned> cpu;
+};
+
+// `trapline trace show|stats|convert|diff`. They throw TraceError for files that are no traces.
+
+int trace_show_command(const std::string& path, const EventSet& events, const TraceRange& range);
+int trace_stats_command(const std::string& path);
+/// `form` is one of "text", "binary", "csv", "chrome".
+int trace_convert_command(const std::string& path, const std::string& form,
+                          const std::string& to);
+/// 0: equal; 1: they differ, and the first difference is printed.
+int trace_diff_command(const std::string& path_a, const std::string& path_b,
+                       const EventSet& events, unsigned context);
 
 }  // namespace trapline

@@ -44,6 +44,11 @@ struct CommandLine {
   bool dts = false;
   std::string output;
   std::string topic;
+  struct {
+    std::string a, b, form = "text", events = "all";
+    unsigned context = 5;
+    TraceRange range;
+  } trace;
   std::function<int()> action;
 
   CommandLine() {
@@ -72,9 +77,55 @@ struct CommandLine {
     dtb_app->callback(
         [this] { action = [this] { return machine_dtb_command(dtb, environment, dts, output); }; });
 
+    add_trace_commands(*app.add_subcommand("trace", "Look at the trace of a run"));
+
     CLI::App* help_app = app.add_subcommand("help", "Explain a command");
     help_app->add_option("command", topic, "run, machine, dtb...");
     help_app->callback([this] { action = [this] { return help_command(topic); }; });
+  }
+
+ private:
+  void add_trace_commands(CLI::App& trace_app) {
+    trace_app.require_subcommand(1);
+    const auto command = [&](const char* name, const char* about, std::function<int()> does) {
+      CLI::App* sub = trace_app.add_subcommand(name, about);
+      sub->callback([this, does] { action = does; });
+      return sub;
+    };
+    const auto add_events = [this](CLI::App* sub) {
+      sub->add_option("--events", trace.events, "Only these kinds and categories")
+          ->type_name("LIST");
+    };
+
+    CLI::App* show = command("show", "Print its events, one a line", [this] {
+      return trace_show_command(trace.a, EventSet::parse(trace.events), trace.range);
+    });
+    show->add_option("trace", trace.a, "The trace")->required();
+    add_events(show);
+    show->add_option("--from", trace.range.from, "From this instruction of its CPU on");
+    show->add_option("--to", trace.range.to, "Up to this instruction");
+    show->add_option("--cpu", trace.range.cpu, "Of this CPU");
+
+    CLI::App* stats = command("stats", "Count its events",
+                              [this] { return trace_stats_command(trace.a); });
+    stats->add_option("trace", trace.a, "The trace")->required();
+
+    CLI::App* convert = command("convert", "Write it in another form", [this] {
+      return trace_convert_command(trace.a, trace.form, output);
+    });
+    convert->add_option("trace", trace.a, "The trace")->required();
+    convert->add_option("--to", trace.form, "text, binary, csv, or chrome (JSON for Perfetto)")
+        ->check(CLI::IsMember({"text", "binary", "csv", "chrome"}));
+    convert->add_option("-o,--output", output, "Write to FILE")->type_name("FILE");
+
+    CLI::App* diff = command("diff", "Find where two runs parted; exit code 1 if they did", [this] {
+      return trace_diff_command(trace.a, trace.b, EventSet::parse(trace.events), trace.context);
+    });
+    diff->add_option("a", trace.a, "One trace")->required();
+    diff->add_option("b", trace.b, "The other")->required();
+    add_events(diff);
+    diff->add_option("--context", trace.context, "Events shown before and after")
+        ->type_name("N");
   }
 };
 

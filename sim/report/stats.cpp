@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "sim/arch/esr.h"
 #include "sim/scenario/scenario.h"
 #include "sim/scenario/units.h"
 
@@ -13,53 +14,6 @@ namespace trapline {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// DDI 0487, ESR_EL1.EC; then the asynchronous exceptions.
-constexpr std::array<std::pair<unsigned, std::string_view>, 43> kClassNames{{
-    {0x00, "unknown"},
-    {0x01, "wfx"},
-    {0x03, "cp15-mcr-mrc"},
-    {0x04, "cp15-mcrr-mrrc"},
-    {0x05, "cp14-mcr-mrc"},
-    {0x06, "cp14-ldc-stc"},
-    {0x07, "fp-simd-access"},
-    {0x08, "cp10-vmrs"},
-    {0x09, "pauth"},
-    {0x0a, "ld64b-st64b"},
-    {0x0c, "cp14-mrrc"},
-    {0x0d, "branch-target"},
-    {0x0e, "illegal-state"},
-    {0x11, "svc32"},
-    {0x12, "hvc32"},
-    {0x13, "smc32"},
-    {0x15, "svc"},
-    {0x16, "hvc"},
-    {0x17, "smc"},
-    {0x18, "sysreg"},
-    {0x19, "sve-access"},
-    {0x1a, "eret"},
-    {0x1c, "pauth-failure"},
-    {0x1d, "sme-access"},
-    {0x20, "instruction-abort-lower"},
-    {0x21, "instruction-abort"},
-    {0x22, "pc-alignment"},
-    {0x24, "data-abort-lower"},
-    {0x25, "data-abort"},
-    {0x26, "sp-alignment"},
-    {0x2c, "fp-trapped"},
-    {0x2f, "serror-sync"},
-    {0x30, "breakpoint-lower"},
-    {0x31, "breakpoint"},
-    {0x32, "step-lower"},
-    {0x33, "step"},
-    {0x34, "watchpoint-lower"},
-    {0x35, "watchpoint"},
-    {0x38, "bkpt32"},
-    {0x3c, "brk"},
-    {ExceptionCounts::kIrq, "irq"},
-    {ExceptionCounts::kFiq, "fiq"},
-    {ExceptionCounts::kSError, "serror"},
-}};
 
 // {"EL1": {"svc": 12, ...}, ...}: only what occurred.
 Json exceptions_json(const ExceptionCounts& counts) {
@@ -121,10 +75,16 @@ double mips(const RunResult& result, const HostStats& host) {
 }
 
 std::string exception_class_name(unsigned exception_class) {
-  for (const auto& [number, name] : kClassNames) {
-    if (number == exception_class) return std::string(name);
+  switch (exception_class) {
+    case ExceptionCounts::kIrq:
+      return "irq";
+    case ExceptionCounts::kFiq:
+      return "fiq";
+    case ExceptionCounts::kSError:
+      return "serror";
+    default:
+      return esr::class_name(exception_class);
   }
-  return fmt::format("ec-{:#04x}", exception_class);
 }
 
 std::string stats_json(const RunResult& result, const HostStats& host) {

@@ -12,6 +12,7 @@
 #include "sim/machine/machine_config.h"
 #include "sim/machine/run_result.h"
 #include "sim/time/clock.h"
+#include "sim/trace/event_schema.h"
 
 namespace trapline {
 
@@ -83,7 +84,8 @@ struct Scenario {
   Limits forced_limits;  ///< From the command line; for every run.
   Expectations expect;
   std::string stats_path;  ///< Empty: no statistics file. "-" is standard output.
-  std::string events_path;  ///< Empty: events are not written. "-" is standard output.
+  std::string trace_path;  ///< Empty: no trace. "-" is standard output, as text.
+  EventSet trace_events = EventSet::standard();  ///< What the trace holds.
   std::string log_level = "warn";
   /// Unset: interactive if UART 0 has a terminal on both sides.
   std::optional<bool> interactive;

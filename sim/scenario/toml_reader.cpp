@@ -199,7 +199,10 @@ void read_expect(TomlTable table, Scenario& scenario) {
 
 void read_output(TomlTable table, Scenario& scenario) {
   if (auto v = table.text("stats")) scenario.stats_path = *v;
-  if (auto v = table.text("events")) scenario.events_path = *v;
+  if (auto v = table.text("trace")) scenario.trace_path = *v;
+  if (auto v = table.text("events")) {
+    table.located("events", [&] { scenario.trace_events = EventSet::parse(*v); });
+  }
   if (auto v = table.text("log")) {
     table.located("log", [&] { scenario.log_level = parse_log_level(*v); });
   }

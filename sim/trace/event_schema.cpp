@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "sim/arch/esr.h"
+
 namespace trapline {
 namespace {
 
@@ -15,7 +17,7 @@ constexpr std::array kSchemas{
                 "exception-entry",
                 {{{"from", kA, Form::el, 0, 8},
                   {"to", kA, Form::el, 8, 8},
-                  {"syndrome", kB},
+                  {"syndrome", kB, Form::syndrome},
                   {"elr", kC},
                   {"far", kD}}}},
     EventSchema{EventKind::exception_return,
@@ -97,6 +99,21 @@ const Category kCategories[] = {
 }
 
 }  // namespace
+
+std::string syndrome_name(std::uint64_t syndrome) {
+  // An ESR with class 0 still has IL set, so the vector offsets of Table D1-7 are no ESR.
+  const std::string lead = syndrome & 1 ? "virtual-" : "";
+  switch (syndrome & ~std::uint64_t{1}) {
+    case 0x80:
+      return lead + "irq";
+    case 0x100:
+      return lead + "fiq";
+    case 0x180:
+      return lead + "serror";
+    default:
+      return esr::class_name(static_cast<unsigned>(syndrome >> 26 & 0x3f));
+  }
+}
 
 std::uint64_t EventField::get(const Event& event) const {
   const std::uint64_t value = event.*argument >> low;

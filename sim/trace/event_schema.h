@@ -13,7 +13,16 @@
 namespace trapline {
 
 /// How a field is written.
-enum class FieldForm : std::uint8_t { hex, decimal, el, sysreg };
+enum class FieldForm : std::uint8_t {
+  hex,
+  decimal,
+  el,
+  sysreg,
+  syndrome,  ///< ESR_ELx, or for an interrupt its vector offset with bit 0 set if it is virtual.
+};
+
+/// "hvc", "data-abort-lower", "irq", "virtual-fiq": the class of a FieldForm::syndrome.
+std::string syndrome_name(std::uint64_t syndrome);
 
 /// Part of an argument: bits `low` to `low + width - 1` of a, b, c or d.
 struct EventField {

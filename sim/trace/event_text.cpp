@@ -1,5 +1,6 @@
 #include "sim/trace/event_text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <limits>
 #include <optional>
@@ -28,6 +29,12 @@ void append_value(std::string& text, const Event& event, const EventField& field
       return append_number(text, value, 10);
     case FieldForm::sysreg:
       text += name_of(SysReg{static_cast<std::uint16_t>(value)});
+      return;
+    case FieldForm::syndrome:
+      text += "0x";
+      append_number(text, value, 16);
+      text += ':';
+      text += syndrome_name(value);
   }
 }
 
@@ -127,6 +134,15 @@ std::uint64_t field_value(const LineParser& line, const EventField& field, std::
     case FieldForm::el:
       if (!text.starts_with("EL")) LineParser::wrong("expected an Exception level", text);
       return line.number(text.substr(2), 10);
+    case FieldForm::syndrome: {
+      const std::string_view digits = text.substr(0, text.find(':'));
+      if (!digits.starts_with("0x")) LineParser::wrong("expected a hexadecimal number", text);
+      const std::uint64_t value = line.number(digits.substr(2), 16);
+      if (text.substr(std::min(digits.size() + 1, text.size())) != syndrome_name(value)) {
+        LineParser::wrong("not the class of this syndrome", text);
+      }
+      return value;
+    }
     case FieldForm::sysreg:
       break;
   }

@@ -1,12 +1,9 @@
 // Events as text, one a line, for people and for diff(1).
 #pragma once
 
-#include <cstdint>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "sim/trace/event.h"
 #include "sim/trace/event_schema.h"
@@ -36,16 +33,5 @@ struct StoredEvent {
 
 /// Reads a line of event_text() back. Throws std::invalid_argument naming the word that is wrong.
 StoredEvent parse_event_text(std::string_view line);
-
-/// Hands the line of every event to `write`, with its newline.
-class EventTextSink final : public Sink {
- public:
-  explicit EventTextSink(std::function<void(std::string_view line)> write)
-      : write_(std::move(write)) {}
-  void on_event(const Event& event) override { write_(event_text(event) + '\n'); }
-
- private:
-  std::function<void(std::string_view)> write_;
-};
 
 }  // namespace trapline

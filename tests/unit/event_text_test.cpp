@@ -20,7 +20,7 @@ TEST(EventText, NamesWhereAnExceptionCameFromAndWentTo) {
   event.c = 0xffff800008000000;
   EXPECT_EQ(event_text(event),
             "cpu2 EL1 vmid 3 insn 1000 cycle 1500 exception-entry from=EL1 to=EL2 "
-            "syndrome=0x5a000ea1 elr=0xffff800008000000 far=0x0");
+            "syndrome=0x5a000ea1:hvc elr=0xffff800008000000 far=0x0");
 }
 
 TEST(EventText, TakesSizeAndDirectionOfAnAccessApart) {
@@ -48,20 +48,30 @@ TEST(EventText, GivesEveryKindANameOfItsOwn) {
   }
 }
 
-TEST(EventText, ASinkSeesStampedEventsInOrderAndLeavesTheDigestAlone) {
+TEST(EventText, NamesTheClassOfASyndromeAndTheKindOfAnInterrupt) {
+  EXPECT_EQ(syndrome_name(0x93c08007), "data-abort-lower");
+  EXPECT_EQ(syndrome_name(0x80), "irq");
+  EXPECT_EQ(syndrome_name(0x101), "virtual-fiq");
+  EXPECT_EQ(syndrome_name(0x02000000), "unknown");
+}
+
+TEST(EventHub, WhoWatchesSeesStampedEventsInOrderAndLeavesTheDigestAlone) {
   class Stamp final : public StampSource {
     void stamp(Event& event) const override { event.instructions = 7; }
   } stamp;
-  std::string lines;
-  EventTextSink sink([&](std::string_view line) { lines += line; });
+  class Lines final : public Sink {
+   public:
+    void on_event(const Event& event) override { text += event_text(event) + '\n'; }
+    std::string text;
+  } lines;
   EventHub watched, alone;
-  watched.attach(sink);
+  watched.attach(lines);
   for (EventHub* hub : {&watched, &alone}) {
     hub->set_source(&stamp);
     hub->on_event({.kind = EventKind::wake});
     hub->on_event({.kind = EventKind::wait});
   }
-  EXPECT_EQ(lines,
+  EXPECT_EQ(lines.text,
             "cpu0 EL0 vmid 0 insn 7 cycle 0 wake\ncpu0 EL0 vmid 0 insn 7 cycle 0 wait wfe=0\n");
   EXPECT_EQ(watched.digest().text(), alone.digest().text());
 }

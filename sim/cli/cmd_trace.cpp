@@ -1,0 +1,179 @@
+// `trapline trace`: what can be done with the trace of a run.
+#include <spdlog/fmt/fmt.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <functional>
+
+#include "sim/cli/commands.h"
+#include "sim/cli/console.h"
+#include "sim/report/outcome.h"
+#include "sim/report/run_facts.h"
+#include "sim/report/trace_export.h"
+#include "sim/report/trace_stats.h"
+#include "sim/trace/trace_diff.h"
+#include "sim/trace/trace_file.h"
+
+namespace trapline {
+namespace {
+
+/// A trace on the host's disk.
+class OpenTrace {
+ public:
+  explicit OpenTrace(const std::string& path) : file_(open(path)), reader_(file_, path) {}
+  TraceReader& reader() { return reader_; }
+
+ private:
+  static std::ifstream open(const std::string& path) {
+    errno = 0;
+    std::ifstream file(path, std::ios::binary);
+    if (!file) throw TraceError(fmt::format("{}: {}", path, std::strerror(errno)));
+    return file;
+  }
+
+  std::ifstream file_;
+  TraceReader reader_;
+};
+
+HostOutput output_to(const std::string& path) {
+  if (path.empty() || path == "-") {
+    return HostOutput(FileDescriptor(STDOUT_FILENO, false), "standard output");
+  }
+  return HostOutput::to_file(path);
+}
+
+/// The exit code after everything was written to `output`.
+int close(HostOutput& output, int code) {
+  output.close();
+  if (!output.error()) return code;
+  std::fprintf(stderr, "trapline: %s\n", output.error()->c_str());
+  return kExitUsage;
+}
+
+void say_if_cut(const TraceReader& reader, const std::string& path) {
+  if (!reader.end()) {
+    std::fprintf(stderr, "trapline: %s: cut short; the run did not end or the file was truncated\n",
+                 path.c_str());
+  }
+}
+
+bool in_range(const Event& event, const TraceRange& range) {
+  return event.instructions >= range.from && event.instructions <= range.to &&
+         (!range.cpu || *range.cpu == event.cpu);
+}
+
+/// What the two runs were made of, where that differs.
+std::string fact_differences(const TraceHeader& a, const TraceHeader& b) {
+  std::string text;
+  const auto add = [&](char side, const TraceHeader& here, const TraceHeader& there) {
+    for (const auto& [name, value] : here.facts) {
+      const std::string* other = there.fact(name);
+      if (!other || *other != value) text += fmt::format("  {} {} {}\n", side, name, value);
+    }
+  };
+  add('a', a, b);
+  add('b', b, a);
+  return text.empty() ? text : "the runs were made of different things:\n" + text;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
+std::string describe(const TraceDifference& difference, const TraceHeader& a,
+                     const TraceHeader& b) {
+  std::string text = fact_differences(a, b);
+  const auto line = [&](char mark, const StoredEvent& stored) {
+    text += fmt::format("{} {}\n", mark, event_text(stored.view()));
+  };
+  if (difference.a.empty() || difference.b.empty()) {
+    text += fmt::format("trace {} ends after {} equal events; the other goes on\n",
+                        difference.a.empty() ? 'a' : 'b', difference.common);
+  } else {
+    text += fmt::format("the first difference is event {}, in: {}\n", difference.common + 1,
+                        joined(different_fields(difference.a.front().view(),
+                                                difference.b.front().view())));
+  }
+  if (difference.checkpoint) {
+    text += fmt::format("the states were last equal at cpu{} insn {}\n",
+                        difference.checkpoint->event.cpu,
+                        difference.checkpoint->event.instructions);
+  }
+  for (const StoredEvent& stored : difference.before) line(' ', stored);
+  for (const StoredEvent& stored : difference.a) line('a', stored);
+  for (const StoredEvent& stored : difference.b) line('b', stored);
+  return text;
+}
+
+}  // namespace
+
+int trace_show_command(const std::string& path, const EventSet& events, const TraceRange& range) {
+  OpenTrace trace(path);
+  HostOutput output = output_to("-");
+  for (StoredEvent stored; trace.reader().next(stored);) {
+    const Event event = stored.view();
+    if (!events.has(event.kind) || !in_range(event, range)) continue;
+    output.write(event_text(event) + '\n');
+    if (output.error()) break;
+  }
+  say_if_cut(trace.reader(), path);
+  return close(output, kExitSuccess);
+}
+
+int trace_stats_command(const std::string& path) {
+  OpenTrace trace(path);
+  HostOutput output = output_to("-");
+  output.write(trace_statistics(trace.reader()));
+  return close(output, kExitSuccess);
+}
+
+int trace_convert_command(const std::string& path, const std::string& form,
+                          const std::string& to) {
+  OpenTrace trace(path);
+  TraceReader& reader = trace.reader();
+  HostOutput output = output_to(to);
+  const auto write = [&](std::string_view bytes) { output.write(bytes); };
+  if (form == "csv") {
+    write_csv(reader, write);
+  } else if (form == "chrome") {
+    write_chrome_trace(reader, write);
+  } else {
+    TraceWriter writer(form == "binary" ? TraceFormat::binary : TraceFormat::text, reader.header(),
+                       write);
+    for (StoredEvent stored; reader.next(stored);) writer.on_event(stored.view());
+    if (reader.end()) writer.finish(reader.end()->digest);
+  }
+  say_if_cut(reader, path);
+  return close(output, kExitSuccess);
+}
+
+int trace_diff_command(const std::string& path_a, const std::string& path_b,
+                       const EventSet& events, unsigned context) {
+  OpenTrace a(path_a), b(path_b);
+  const TraceDifference difference =
+      compare_traces(a.reader(), b.reader(), events, context);
+  HostOutput output = output_to("-");
+  if (difference.differ()) {
+    output.write(fmt::format("a: {}\nb: {}\n", path_a, path_b));
+    output.write(describe(difference, a.reader().header(), b.reader().header()));
+    return close(output, kExitExpectation);
+  }
+  const auto& end_a = a.reader().end();
+  const auto& end_b = b.reader().end();
+  say_if_cut(a.reader(), path_a);
+  say_if_cut(b.reader(), path_b);
+  if (end_a && end_b && end_a->digest != end_b->digest) {
+    output.write(fmt::format(
+        "{} events are equal, but the runs differ: digests {} and {}.\n"
+        "What differs was not recorded or not compared; compared were: {}\n",
+        difference.common, end_a->digest, end_b->digest, difference.events.text()));
+    return close(output, kExitExpectation);
+  }
+  output.write(fmt::format("{} events are equal{}\n", difference.common,
+                           end_a && end_b ? ", and so are the digests" : ""));
+  return close(output, kExitSuccess);
+}
+
+}  // namespace trapline

@@ -1,0 +1,156 @@
+#include "sim/report/run_facts.h"
+
+#include <spdlog/fmt/fmt.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "sim/machine/machine_type.h"
+#include "sim/trace/digest.h"
+
+namespace trapline {
+namespace {
+
+using Facts = std::vector<std::pair<std::string, std::string>>;
+constexpr std::string_view kImagePrefix = "image.";
+
+std::string file_digest(const std::string& path) {
+  errno = 0;
+  std::ifstream in(path, std::ios::binary);
+  Digest digest;
+  std::array<char, 64 * 1024> part;
+  while (in.read(part.data(), part.size()) || in.gcount() > 0) {
+    digest.add(part.data(), static_cast<std::size_t>(in.gcount()));
+  }
+  if (!in.eof()) {
+    throw ScenarioError(
+        fmt::format("{}: {}", path, errno ? std::strerror(errno) : "cannot be read"));
+  }
+  return digest.text();
+}
+
+/// A value is one line.
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\n') {
+      line += "\\n";
+    } else {
+      line += c;
+    }
+  }
+  return line;
+}
+
+class FactList {
+ public:
+  void add(std::string_view name, std::string_view value) {
+    facts_.emplace_back(name, one_line(value));
+  }
+  void add_text(std::string_view name, std::string_view value) {
+    if (!value.empty()) add(name, value);
+  }
+  void add_file(std::string_view name, const std::string& path, std::string_view suffix = {}) {
+    if (path.empty()) return;
+    const std::string base = path.substr(path.rfind('/') + 1);
+    add(fmt::format("{}{}", kImagePrefix, name),
+        fmt::format("{} {}{}", file_digest(path), base, suffix));
+  }
+  Facts take() { return std::move(facts_); }
+
+ private:
+  Facts facts_;
+};
+
+void add_domain(FactList& facts, const std::string& name, const DomainSpec& domain) {
+  facts.add("domain." + name,
+            fmt::format("memory={} vcpus={} vpl011={}", domain.memory, domain.vcpus,
+                        domain.vpl011 ? "on" : "off"));
+  facts.add_text(fmt::format("domain.{}.append", name), domain.append);
+  facts.add_file(name + ".kernel", domain.kernel);
+  facts.add_file(name + ".initrd", domain.initrd);
+  facts.add_file(name + ".dtb", domain.dtb);
+}
+
+void add_machine(FactList& facts, const MachineConfig& config) {
+  facts.add("machine", config.machine);
+  facts.add("cpu", cpu_of(config));
+  facts.add("cpus", std::to_string(config.cpus));
+  facts.add("gic", std::to_string(config.gic));
+  facts.add("memory", std::to_string(ram_bytes_of(config)));
+  if (config.entry_el) facts.add("el", std::to_string(*config.entry_el));
+  if (config.entry) facts.add("entry", fmt::format("{:#x}", *config.entry));
+  facts.add("cpu-hz", std::to_string(config.cpu_hz));
+  facts.add("quantum", std::to_string(config.quantum));
+  facts.add("mpu-regions", fmt::format("{},{}", config.mpu_el1_regions, config.mpu_el2_regions));
+  if (config.hardware_counter) facts.add("counter", "hardware");
+  if (config.semihosting) facts.add("semihosting", "on");
+  if (config.skip_delay_loops) facts.add("skip-delay-loops", "on");
+}
+
+void add_images(FactList& facts, const MachineConfig& config) {
+  facts.add_file("kernel", config.kernel);
+  facts.add_file("initrd", config.initrd);
+  facts.add_file("dtb", config.dtb);
+  facts.add_text("append", config.append);
+  for (std::size_t n = 0; n < config.loads.size(); ++n) {
+    const LoadSpec& load = config.loads[n];
+    facts.add_file(fmt::format("load{}", n), load.path,
+                   load.address ? fmt::format(" at {:#x}", *load.address) : "");
+  }
+  if (!config.xen) return;
+  facts.add_file("xen", config.xen->image);
+  facts.add_text("xen.append", config.xen->append);
+  if (config.xen->dom0) add_domain(facts, "dom0", *config.xen->dom0);
+  for (const DomainSpec& domu : config.xen->domus) add_domain(facts, domu.name, domu);
+}
+
+void add_steps(Digest& digest, const std::vector<ScriptStep>& steps) {
+  const auto add = [&](std::string_view text) {
+    const std::uint64_t size = text.size();
+    digest.add(&size, sizeof size);
+    digest.add(text.data(), text.size());
+  };
+  for (const ScriptStep& step : steps) {
+    for (const std::string& pattern : step.expect) add(pattern);
+    add(step.regex ? "regex" : "text");
+    add(step.send);
+    for (const Time time : {step.timeout, step.pace, step.delay}) add(std::to_string(time));
+  }
+}
+
+}  // namespace
+
+Facts run_facts(const Scenario& scenario) {
+  FactList facts;
+  add_machine(facts, scenario.machine);
+  add_images(facts, scenario.machine);
+  for (std::size_t n = 0; n < scenario.uarts.size(); ++n) {
+    if (scenario.uarts[n].script.empty()) continue;
+    Digest digest;
+    add_steps(digest, scenario.uarts[n].script);
+    facts.add(fmt::format("script.{}", n), digest.text());
+  }
+  return facts.take();
+}
+
+std::vector<std::string> different_images(const Facts& a, const Facts& b) {
+  std::vector<std::string> names;
+  const auto look = [&](const Facts& here, const Facts& there) {
+    for (const auto& fact : here) {
+      if (!fact.first.starts_with(kImagePrefix)) continue;
+      if (std::find(there.begin(), there.end(), fact) != there.end()) continue;
+      if (std::find(names.begin(), names.end(), fact.first) == names.end()) {
+        names.push_back(fact.first);
+      }
+    }
+  };
+  look(a, b);
+  look(b, a);
+  return names;
+}
+
+}  // namespace trapline
