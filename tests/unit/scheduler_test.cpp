@@ -74,6 +74,7 @@ class FakeComplex final : public CpuComplex {
   unsigned count() const override { return static_cast<unsigned>(cpus.size()); }
   Cpu& cpu(unsigned index) override { return cpus.at(index); }
   void memory_written(PhysAddr, std::uint64_t) override {}
+  void memory_redirected() override {}
   std::deque<FakeCpu> cpus;
 };
 
