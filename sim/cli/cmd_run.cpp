@@ -88,6 +88,7 @@ class RunSession {
   std::optional<HostOutput> stats_file_;
   std::optional<HostOutput> trace_file_;
   std::optional<TraceWriter> trace_;
+  MpuUsage mpus_;
   SignalWatch signals_;
   EscapeDecoder escapes_;
   Pacer pacer_;
@@ -114,6 +115,7 @@ RunSession::RunSession(const Scenario& scenario)
     stats_file_.emplace(HostOutput::to_file(scenario.stats_path));
   }
   MachineHooks hooks;
+  hooks.sinks.push_back(&mpus_);
   open_trace();
   if (trace_) hooks.sinks.push_back(&*trace_);
   for (unsigned n = 0; n < scenario.uarts.size(); ++n) {
@@ -271,8 +273,9 @@ int RunSession::finish(const RunResult& result, double seconds) {
     stats_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
   }
   close_trace(result);
+  mpus_.finish();
   if (stats_file_) {
-    stats_file_->write(stats_json(result, host));
+    stats_file_->write(stats_json(result, host, mpus_));
     stats_file_->close();
     if (stats_file_->error() && !output_error_) output_error_ = stats_file_->error();
   }

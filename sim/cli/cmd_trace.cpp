@@ -9,6 +9,7 @@
 
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
+#include "sim/report/mpu_usage.h"
 #include "sim/report/outcome.h"
 #include "sim/report/run_facts.h"
 #include "sim/report/trace_export.h"
@@ -173,6 +174,23 @@ int trace_diff_command(const std::string& path_a, const std::string& path_b,
   }
   output.write(fmt::format("{} events are equal{}\n", difference.common,
                            end_a && end_b ? ", and so are the digests" : ""));
+  return close(output, kExitSuccess);
+}
+
+int mpu_report_command(const std::string& path) {
+  OpenTrace trace(path);
+  if (!trace.reader().header().events.has(EventKind::mpu_region)) {
+    throw TraceError(path + ": the trace holds no mpu-region events; record them with --events");
+  }
+  MpuUsage usage;
+  for (StoredEvent stored; trace.reader().next(stored);) usage.on_event(stored.view());
+  usage.finish();
+  HostOutput output = output_to("-");
+  if (const std::string* regions = trace.reader().header().fact("mpu-regions")) {
+    output.write(fmt::format("regions implemented (EL1,EL2): {}\n", *regions));
+  }
+  output.write(mpu_table(usage));
+  say_if_cut(trace.reader(), path);
   return close(output, kExitSuccess);
 }
 

@@ -41,4 +41,7 @@ int trace_convert_command(const std::string& path, const std::string& form,
 int trace_diff_command(const std::string& path_a, const std::string& path_b,
                        const EventSet& events, unsigned context);
 
+/// `trapline mpu report`: how much of its MPUs the traced run used.
+int mpu_report_command(const std::string& path);
+
 }  // namespace trapline

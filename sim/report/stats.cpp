@@ -28,6 +28,25 @@ Json exceptions_json(const ExceptionCounts& counts) {
   return result;
 }
 
+Json mpu_json(const MpuUsage& mpus) {
+  Json all = Json::array();
+  for (const auto& [key, load] : mpus.loads()) {
+    const MpuLoad::Writes& writes = load.writes();
+    all.push_back({{"cpu", key.first},
+                   {"el", static_cast<unsigned>(key.second)},
+                   {"peak", load.peak()},
+                   {"steady", load.steady()},
+                   {"at_end", load.enabled()},
+                   {"used", load.used()},
+                   {"writes",
+                    {{"prbar", writes.prbar},
+                     {"prlar", writes.prlar},
+                     {"prenr", writes.prenr},
+                     {"indexed", writes.indexed}}}});
+  }
+  return all;
+}
+
 Json cpu_json(const CpuStats& cpu, unsigned index) {
   return Json{{"cpu", index},
               {"instructions", cpu.instructions},
@@ -87,13 +106,13 @@ std::string exception_class_name(unsigned exception_class) {
   }
 }
 
-std::string stats_json(const RunResult& result, const HostStats& host) {
+std::string stats_json(const RunResult& result, const HostStats& host, const MpuUsage& mpus) {
   const CpuStats sum = total(result.stats);
   Json cpus = Json::array();
   for (unsigned n = 0; n < result.stats.cpus.size(); ++n) {
     cpus.push_back(cpu_json(result.stats.cpus[n], n));
   }
-  const Json json{
+  Json json{
       {"instructions", sum.instructions},
       {"cycles", sum.cycles},
       {"virtual_ns", result.stats.virtual_time / 1000},
@@ -107,6 +126,7 @@ std::string stats_json(const RunResult& result, const HostStats& host) {
       {"tlb_fills", sum.tlb_fills},
       {"cpus", std::move(cpus)},
   };
+  if (!mpus.loads().empty()) json["mpu"] = mpu_json(mpus);
   return json.dump(2) + "\n";
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "sim/machine/run_result.h"
+#include "sim/report/mpu_usage.h"
 
 namespace trapline {
 
@@ -24,7 +25,7 @@ double mips(const RunResult& result, const HostStats& host);
 std::string exception_class_name(unsigned exception_class);
 
 /// The statistics file (docs/cli.md describes the keys), with a line end.
-std::string stats_json(const RunResult& result, const HostStats& host);
+std::string stats_json(const RunResult& result, const HostStats& host, const MpuUsage& mpus);
 
 /// "trapline: power-off after 3.104 s virtual, 1.21 G instructions, ...".
 std::string status_line(const RunResult& result, const HostStats& host);

@@ -28,7 +28,7 @@ RunResult two_cpus() {
 }
 
 TEST(Stats, JsonHasTheDocumentedKeys) {
-  const auto json = nlohmann::json::parse(stats_json(two_cpus(), {2.0, 7}));
+  const auto json = nlohmann::json::parse(stats_json(two_cpus(), {2.0, 7}, {}));
   EXPECT_EQ(json["instructions"], 4'000'000);
   EXPECT_EQ(json["cycles"], 5'000'000);
   EXPECT_EQ(json["virtual_ns"], 1'500'000'000);
