@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 TRAPLINE = os.environ["TRAPLINE"]
-GUEST = os.environ["BOARD_GUEST"]
+GUEST = os.environ.get("BOARD_GUEST")
 OPTIONS = 0x7FF00000  # kOptions in board.c: end by SYS_CFGCTRL, counter stopped, other CPUs.
 
 
@@ -78,6 +78,33 @@ class Board(unittest.TestCase):
         """Every CPU starts there: from_flash returns to address 0, which starts the guest."""
         run = Run("--reset-vector", "0x88000000", "--log", "off")
         self.check(run, 44)
+
+
+# An arm64 Image whose first CPU releases the second one from the spin-table, waits for a sign of it and
+# powers the board off:
+#       b 1f;  .org 64
+#   1:  adr x2, second;  mov x3, #0x7f800;  str x2, [x3, #8];  sev;  adr x4, flag
+#   2:  ldr w5, [x4];  cbz w5, 2b
+#       mov x6, #0x9c010000;  mov w7, #0xc0800000;  str wzr, [x6, #0xa0];  str w7, [x6, #0xa4];  b .
+#   second: mrs x0, mpidr_el1;  and x0, x0, #0xff;  adr x4, flag;  str w0, [x4];  3: wfi;  b 3b
+#   flag: .word 0
+SPIN_TABLE = struct.pack(
+    "<19I", 0x10000182, 0xB2751FE3, 0xF9000462, 0xD503209F, 0x100001C4, 0xB9400085, 0x34FFFFE5,
+    0xD2B38026, 0x52B81007, 0xB900A0DF, 0xB900A4C7, 0x14000000, 0xD53800A0, 0x92401C00, 0x10000084,
+    0xB9000080, 0xD503207F, 0x17FFFFFF, 0)
+
+
+class Image(unittest.TestCase):
+    def test_is_entered_by_one_cpu(self):
+        header = struct.pack("<IIQQQQQQII", 0x14000010, 0, 0, 4096, 0xA, 0, 0, 0, 0x644D5241, 0)
+        with tempfile.TemporaryDirectory() as folder:
+            image = pathlib.Path(folder, "Image")
+            image.write_bytes((header + SPIN_TABLE).ljust(4096, b"\0"))
+            done = subprocess.run(
+                [TRAPLINE, "run", "-M", "fvp-baser", "-smp", "3", "--limit-time", "1s", "-kernel",
+                 str(image)], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("trapline: power-off", done.stderr)
 
 
 if __name__ == "__main__":

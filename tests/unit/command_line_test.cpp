@@ -53,6 +53,22 @@ TEST(CommandLine, TakesQemusSpelling) {
   EXPECT_EQ(s.machine.loads[0].address, 0x48000000u);
 }
 
+TEST(CommandLine, DescribesAnArmv8RBoard) {
+  const Scenario s = parse({"-M", "fvp-baser", "--mpu-regions", "24,16", "--counter", "hardware",
+                            "--reset-vector", "0x88000000", "--load", "fw.bin@0x88000000"});
+  EXPECT_EQ(s.machine.machine, "fvp-baser");
+  EXPECT_EQ(s.machine.mpu_el1_regions, 24u);
+  EXPECT_EQ(s.machine.mpu_el2_regions, 16u);
+  EXPECT_TRUE(s.machine.hardware_counter);
+  EXPECT_EQ(s.machine.entry, 0x88000000u);
+  EXPECT_FALSE(s.machine.ram_bytes) << "the board's own";
+
+  const Scenario both = parse({"--mpu-regions", "8", "--counter", "firmware", "-kernel", "k"});
+  EXPECT_EQ(both.machine.mpu_el1_regions, 8u);
+  EXPECT_EQ(both.machine.mpu_el2_regions, 8u);
+  EXPECT_FALSE(both.machine.hardware_counter);
+}
+
 TEST(CommandLine, OneAndTwoDashesAreTheSame) {
   for (const char* smp : {"-smp", "--smp"}) {
     EXPECT_EQ(parse({smp, "3", "-kernel", "k"}).machine.cpus, 3u);

@@ -91,6 +91,35 @@ stats = "out.json"
 log = "info"
 )";
 
+TEST(ScenarioFile, ReadsAnArmv8RBoard) {
+  const Scenario s = read(R"(
+[machine]
+type = "fvp-baser"
+mpu-regions = "32,24"
+counter = "hardware"
+[boot]
+reset-vector = 0x80000000
+[[uart]]
+index = 2
+to = "null"
+)");
+  EXPECT_EQ(s.machine.machine, "fvp-baser");
+  EXPECT_EQ(s.machine.mpu_el1_regions, 32u);
+  EXPECT_EQ(s.machine.mpu_el2_regions, 24u);
+  EXPECT_TRUE(s.machine.hardware_counter);
+  EXPECT_EQ(s.machine.entry, 0x80000000u);
+  ASSERT_EQ(s.uarts.size(), 3u);
+  EXPECT_EQ(s.uarts[0].backend.kind, UartBackendSpec::Kind::stdio);
+  EXPECT_EQ(s.uarts[1].backend.kind, UartBackendSpec::Kind::lines);
+  EXPECT_EQ(s.uarts[2].backend.kind, UartBackendSpec::Kind::null);
+  EXPECT_EQ(read("[machine]\nmpu-regions = 8\n").machine.mpu_el1_regions, 8u);
+  EXPECT_EQ(error_of("[machine]\nmpu-regions = \"8,300\"\n"),
+            "dir/a.toml:2:15: mpu-regions of [machine]: '300' is not a number of MPU regions "
+            "from 0 to 255");
+  EXPECT_EQ(error_of("[machine]\ncounter = \"off\"\n"),
+            "dir/a.toml:2:11: counter of [machine]: 'off' is not firmware or hardware");
+}
+
 TEST(ScenarioFile, ReadsTheMachine) {
   const Scenario s = read(kWhole);
   EXPECT_EQ(s.title, "Xen, dom0 and one domU");
