@@ -22,7 +22,8 @@ constexpr std::uint32_t kGicPhandle = 1;
 constexpr std::uint32_t kClock100Phandle = 2;
 constexpr std::uint32_t kClock24Phandle = 3;
 constexpr std::uint32_t kClock1Phandle = 4;
-constexpr std::uint32_t kFirstCpuPhandle = 5;
+constexpr std::uint32_t kClock32kPhandle = 5;
+constexpr std::uint32_t kFirstCpuPhandle = 6;
 
 // docs/machines/fvp-baser.md says where each row comes from.
 constexpr FvpRegion kMap[] = {
@@ -46,6 +47,7 @@ constexpr FvpRegion kMap[] = {
     {FvpPart::uart2, "uart", 0x9c0b0000, 0x10000, 7},
     {FvpPart::uart3, "uart", 0x9c0c0000, 0x10000, 8},
     {FvpPart::watchdog, "wdt", 0x9c0f0000, 0x10000, 0},
+    {FvpPart::unmodelled, "power-controller", 0x9c100000, 0x1000},
     {FvpPart::timer01, "timer", 0x9c110000, 0x10000, 2},
     {FvpPart::timer23, "timer", 0x9c120000, 0x10000, 3},
     {FvpPart::virtio_block, "virtio-block", 0x9c130000, 0x200, 42},
@@ -64,6 +66,7 @@ constexpr FvpRegion kMap[] = {
     {FvpPart::cci, "cci", 0xac090000, 0x10000},
     {FvpPart::sram, "sram", 0xae000000, 64 * kKiB},
     {FvpPart::gicd, "interrupt-controller", 0xaf000000, 0x10000},
+    {FvpPart::unmodelled, "its", 0xaf020000, 0x20000},
     {FvpPart::gicr, "interrupt-controller", 0xaf100000, 0x100000},
     {FvpPart::high_dram, "memory", 0x8'8000'0000, 6 * kGiB},
 };
@@ -102,12 +105,13 @@ class FvpTreeBuilder {
       add_virtio(part);
     }
     add_primecell(FvpPart::rtc, "arm,pl031", {kClock1Phandle}, {"apb_pclk"});
-    add_primecell(FvpPart::watchdog, "arm,sp805", {kClock24Phandle, kClock100Phandle},
+    add_primecell(FvpPart::watchdog, "arm,sp805", {kClock32kPhandle, kClock100Phandle},
                   {"wdog_clk", "apb_pclk"});
     for (const FvpPart part : {FvpPart::uart3, FvpPart::uart2, FvpPart::uart1, FvpPart::uart0}) {
       add_primecell(part, "arm,pl011", {kClock24Phandle, kClock100Phandle},
                     {"uartclk", "apb_pclk"});
     }
+    add_clock("refclk32khz", kClock32kPhandle, kFvpWatchdogHz, "refclk32khz");
     add_clock("refclk1hz", kClock1Phandle, 1, "refclk1hz");
     add_clock("refclk24mhz", kClock24Phandle, kFvpUartClockHz, "refclk24mhz");
     add_clock("refclk100mhz", kClock100Phandle, kFvpCounterHz, "apb_pclk");
@@ -285,7 +289,13 @@ class FvpBaserMachine final : public MachineType {
   MachineMemory memory(const MachineConfig& config) const override {
     MachineMemory memory{.ram = fvp_dram(ram_bytes_of(config)), .other = {}};
     for (const FvpPart part : kOtherMemory) {
-      memory.other.push_back({fvp_region(part).base, fvp_region(part).size});
+      const FvpRegion& region = fvp_region(part);
+      // A segment may lie across neighbours: linkers put headers in the page before the code.
+      if (!memory.other.empty() && memory.other.back().end() == region.base) {
+        memory.other.back().size += region.size;
+      } else {
+        memory.other.push_back({region.base, region.size});
+      }
     }
     return memory;
   }

@@ -65,6 +65,7 @@ inline constexpr unsigned kFvpMaxCpus = 8;
 inline constexpr unsigned kFvpSpis = 224;  ///< INTID 32 to 255.
 inline constexpr std::uint64_t kFvpCounterHz = 100'000'000;
 inline constexpr std::uint32_t kFvpUartClockHz = 24'000'000;
+inline constexpr std::uint32_t kFvpWatchdogHz = 32'768;
 inline constexpr unsigned kFvpUarts = 4;
 
 /// Private interrupts, as INTIDs. With one Security state the EL1 physical timer is the Secure and

@@ -198,7 +198,7 @@ class FvpBaserBoard final : public Board {
       map(kUarts[n], uarts_.back());
     }
     watchdog_.emplace(name_of("sp805", FvpPart::watchdog), spi(FvpPart::watchdog), watchdog_reset_,
-                      ports_.timeline);
+                      ports_.timeline, kFvpWatchdogHz);
     map(FvpPart::watchdog, *watchdog_);
     rtc_.emplace(spi(FvpPart::rtc), ports_.timeline);
     map(FvpPart::rtc, *rtc_);

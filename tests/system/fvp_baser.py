@@ -52,7 +52,7 @@ class Board(unittest.TestCase):
     def test_small_memory(self):
         run = Run("-m", "512M")
         self.assertEqual(run.code, 2)
-        self.assertIn("is outside RAM (0x0-0x1fffffff, 0x80000000-0x83ffffff", run.errors)
+        self.assertIn("is outside RAM (0x0-0x1fffffff, 0x80000000-0x8403ffff", run.errors)
 
     def test_power_off_by_the_board(self):
         run = Run(power_off=1)

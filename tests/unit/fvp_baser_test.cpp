@@ -89,7 +89,7 @@ TEST_F(FvpBaserTest, FilesWithAnAddressGoIntoRomFlashAndUpperDram) {
     EXPECT_EQ(plan_boot(config_).entry, address);
   }
   config_.ram_bytes = 2 * kGiB;
-  EXPECT_HOLDS(error(), "is outside RAM (0x0-0x7fffffff, 0x80000000-0x83ffffff");
+  EXPECT_HOLDS(error(), "is outside RAM (0x0-0x7fffffff, 0x80000000-0x8403ffff");
 }
 
 TEST_F(FvpBaserTest, TheTreeDescribesTheBoard) {
