@@ -195,6 +195,8 @@ void NorFlash::command(std::uint8_t code, std::uint64_t offset) {
     case 0x50:
       status_ = kReady;
       return;
+    case 0xf0:  // Read array in the other command set, which software tries as well.
+      return;
     case 0x10:
     case 0x40:
       expect_ = Expect::program_data;
