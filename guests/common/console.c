@@ -1,8 +1,11 @@
 #include "console.h"
 
-enum { kUart = 0x09000000, kUartFr = 0x18, kUartFrTxff = 1 << 5, kUartCr = 0x30 };
-
-u64 smc_call(u64 function, u64 a, u64 b, u64 c);
+#ifdef BOARD_BASER
+#define kUart 0x9c090000ul
+#else
+#define kUart 0x09000000ul
+#endif
+enum { kUartFr = 0x18, kUartFrTxff = 1 << 5, kUartCr = 0x30 };
 
 void console_init(void) {
   write32(kUart + kUartCr, 0x301);
@@ -24,7 +27,7 @@ static void put_number(u64 value, unsigned base, unsigned digits) {
   while (n) put_char(text[--n]);
 }
 
-static void print_list(const char* format, va_list list) {
+void print_list(const char* format, va_list list) {
   for (; *format; ++format) {
     if (*format != '%') {
       put_char(*format);
@@ -55,9 +58,28 @@ void print(const char* format, ...) {
   __builtin_va_end(list);
 }
 
-void power_off(void) {
+#ifdef BOARD_BASER
+// No PSCI there: semihosting SYS_EXIT with ADP_Stopped_ApplicationExit.
+void power_off_with(int code) {
+  const u64 block[2] = {0x20026, (u64)code};
+  register u64 operation __asm__("x0") = 0x18;
+  register const u64* parameter __asm__("x1") = block;
+  for (;;) {
+    __asm__ volatile("hlt #0xf000" : "+r"(operation) : "r"(parameter), "m"(block) : "memory");
+  }
+}
+#else
+u64 smc_call(u64 function, u64 a, u64 b, u64 c);
+
+void power_off_with(int code) {
+  (void)code;
   smc_call(0x84000008, 0, 0, 0);
   for (;;) __asm__ volatile("wfi");
+}
+#endif
+
+void power_off(void) {
+  power_off_with(0);
 }
 
 /// GCC may call these for aggregates.

@@ -8,6 +8,7 @@ _start:
         mrs     x1, mpidr_el1
         and     x1, x1, #0xff
         cbnz    x1, 3f
+        mov     x19, x0                 // What the loader passed: the device tree.
         ldr     x1, =__bss_start
         ldr     x2, =__bss_end
 1:      cmp     x1, x2
@@ -16,6 +17,7 @@ _start:
         b       1b
 2:      bl      enter_el2_c
         bl      console_init
+        mov     x0, x19
         bl      guest_main
         bl      power_off
 3:      wfi
