@@ -201,8 +201,10 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
     pending_ = {.kind = Pending::Kind::device, .access = kind, .va = va, .pa = entry->pa_page};
     return false;
   }
+  if (!fill_ram(*entry, *slot, va, kind, privileged, pan, out)) return false;
+  // Not before: fill_ram() may have emptied the TLB.
   if (pmsa_) pmsa_->view.filled(mpu_regime(), entry->pa_page);
-  return fill_ram(*entry, *slot, va, kind, privileged, pan, out);
+  return true;
 }
 
 bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, VirtAddr va,
