@@ -194,6 +194,7 @@ void check_machine_config(const MachineConfig& config) {
     throw ImageError("", "images cannot start at EL" + std::to_string(el), "use --el 1 or --el 2");
   }
   type.check(config);
+  mpu_of(config);
   if (config.xen) check_xen_conflicts(config);
 }
 

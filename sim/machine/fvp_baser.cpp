@@ -13,7 +13,6 @@ namespace {
 constexpr std::uint64_t kKiB = 1024;
 constexpr std::uint64_t kMiB = 1024 * kKiB;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
-constexpr unsigned kMaxMpuRegions = 255;
 
 constexpr std::uint32_t kLevel = 4;  // IRQ_TYPE_LEVEL_HIGH
 constexpr std::uint32_t kGicSpi = 0;
@@ -280,9 +279,6 @@ class FvpBaserMachine final : public MachineType {
     if (ram < kMiB || ram > most || ram % 4096 != 0) {
       throw ImageError("", "RAM of " + std::to_string(ram) + " bytes is not possible",
                        "use a multiple of 4 KiB from 1 MiB to 8 GiB");
-    }
-    if (config.mpu_el1_regions > kMaxMpuRegions || config.mpu_el2_regions > kMaxMpuRegions) {
-      throw ImageError("", "an MPU has at most 255 regions", "correct --mpu-regions");
     }
   }
 

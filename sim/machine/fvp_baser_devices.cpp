@@ -84,10 +84,12 @@ class FvpBaserBoard final : public Board {
     cpu.index = index;
     cpu.mpidr = 0x80000000ull | index;
     cpu.has_el2 = has_el2_;
-    cpu.mpu = {.el1_regions = config_.mpu_el1_regions,
-               .el2_regions = config_.mpu_el2_regions,
-               .el2 = has_el2_,
-               .default_map = default_map()};
+    if (const auto sizes = mpu_of(config_)) {
+      cpu.mpu = {.el1_regions = sizes->el1,
+                 .el2_regions = sizes->el2,
+                 .el2 = has_el2_,
+                 .default_map = default_map()};
+    }
     return cpu;
   }
 

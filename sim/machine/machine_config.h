@@ -55,8 +55,8 @@ struct MachineConfig {
 
   std::uint64_t cpu_hz = 1'000'000'000;    ///< Nominal core clock: cycles to virtual time.
   std::uint64_t quantum = 1000;            ///< Instructions a CPU runs before the next one's turn.
-  unsigned mpu_el1_regions = 16;           ///< Of CPUs with MPUs: 0 to 255 regions at EL1,
-  unsigned mpu_el2_regions = 16;           ///< and at EL2.
+  std::optional<unsigned> mpu_el1_regions;  ///< Of CPUs with MPUs: 0 to 255 at EL1,
+  std::optional<unsigned> mpu_el2_regions;  ///< and at EL2.
   /// The system counter is stopped and CNTFRQ_EL0 zero until software sets them up, as hardware
   /// starts; otherwise as firmware leaves them. fvp-baser only.
   bool hardware_counter = false;

@@ -7,6 +7,12 @@
 #include "sim/machine/virt_board.h"
 
 namespace trapline {
+namespace {
+
+constexpr unsigned kMpuRegions = 16;      // Where the configuration does not say.
+constexpr unsigned kMaxMpuRegions = 255;  // MPUIR_ELx.REGION.
+
+}  // namespace
 
 std::span<const MachineType* const> machine_types() {
   static const std::array<const MachineType*, 2> types{&virt_machine(), &fvp_baser_machine()};
@@ -29,6 +35,19 @@ std::uint64_t ram_bytes_of(const MachineConfig& config) {
 std::string cpu_of(const MachineConfig& config) {
   if (!config.cpu.empty()) return config.cpu;
   return std::string(machine_type(config.machine).default_cpu());
+}
+
+std::optional<MpuSizes> mpu_of(const MachineConfig& config) {
+  if (cpu_of(config) != "cortex-r82") {
+    if (!config.mpu_el1_regions && !config.mpu_el2_regions) return std::nullopt;
+    throw ImageError("", cpu_of(config) + " has no MPU", "leave out --mpu-regions");
+  }
+  const MpuSizes sizes{config.mpu_el1_regions.value_or(kMpuRegions),
+                       config.mpu_el2_regions.value_or(kMpuRegions)};
+  if (sizes.el1 > kMaxMpuRegions || sizes.el2 > kMaxMpuRegions) {
+    throw ImageError("", "an MPU has at most 255 regions", "correct --mpu-regions");
+  }
+  return sizes;
 }
 
 }  // namespace trapline

@@ -74,4 +74,12 @@ const MachineType& machine_type(std::string_view name);
 std::uint64_t ram_bytes_of(const MachineConfig& config);
 std::string cpu_of(const MachineConfig& config);
 
+/// Regions of the MPUs of each CPU.
+struct MpuSizes {
+  unsigned el1;
+  unsigned el2;
+};
+/// Nothing for CPUs that have no MPU. Throws ImageError if the configuration gives them some.
+std::optional<MpuSizes> mpu_of(const MachineConfig& config);
+
 }  // namespace trapline

@@ -250,6 +250,9 @@ class VirtMachine final : public MachineType {
       throw ImageError("", "RAM of " + std::to_string(ram) + " bytes is not possible",
                        "use a multiple of 4 KiB from 1 MiB to 255 GiB");
     }
+    if (cpu_of(config) == "cortex-r82") {
+      throw ImageError("", "virt has no place for a cortex-r82", "use -M fvp-baser");
+    }
     if (config.hardware_counter) {
       throw ImageError("", "virt's counter always runs", "leave out --counter hardware");
     }

@@ -85,7 +85,9 @@ void add_machine(FactList& facts, const MachineConfig& config) {
   if (config.entry) facts.add("entry", fmt::format("{:#x}", *config.entry));
   facts.add("cpu-hz", std::to_string(config.cpu_hz));
   facts.add("quantum", std::to_string(config.quantum));
-  facts.add("mpu-regions", fmt::format("{},{}", config.mpu_el1_regions, config.mpu_el2_regions));
+  if (const auto mpu = mpu_of(config)) {
+    facts.add("mpu-regions", fmt::format("{},{}", mpu->el1, mpu->el2));
+  }
   if (config.hardware_counter) facts.add("counter", "hardware");
   if (config.semihosting) facts.add("semihosting", "on");
   if (config.skip_delay_loops) facts.add("skip-delay-loops", "on");

@@ -119,6 +119,19 @@ TEST_F(FvpBaserTest, WhatTheBoardDoesNotHaveIsRefused) {
   config_.gic = 3;
   config_.mpu_el2_regions = 256;
   EXPECT_HOLDS(error(), "at most 255 regions");
+  config_.mpu_el2_regions = 8;
+  EXPECT_EQ(error(), "");
+  config_.cpu = "max";
+  EXPECT_HOLDS(error(), "max has no MPU");
+  config_.cpu.clear();
+  config_.machine = "virt";
+  EXPECT_HOLDS(error(), "cortex-a57 has no MPU");
+  config_.mpu_el2_regions.reset();
+  config_.cpu = "cortex-r82";
+  EXPECT_HOLDS(error(), "virt has no place for a cortex-r82");
+  config_.cpu.clear();
+  config_.hardware_counter = true;
+  EXPECT_HOLDS(error(), "virt's counter always runs");
 }
 
 }  // namespace
