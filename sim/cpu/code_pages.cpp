@@ -20,7 +20,7 @@ bool intercepts_read(SysReg reg) {
     case 0:
       return op1 == 0 && ((crm == 0 && op2 == 5) || (crm >= 1 && crm <= 7));  // MPIDR, ID_*
     case 1:
-      return op1 == 4 && crm == 1 && op2 == 0;  // HCR_EL2
+      return op1 == 4 && crm == 1 && op2 <= 1;  // HCR_EL2, MDCR_EL2
     case 2:
       return op1 == 3 && crm == 4;  // RNDR, RNDRRS
     case 4:
@@ -88,7 +88,7 @@ bool needs_replacement(std::uint32_t word) {
 }
 
 bool needs_interception(std::uint32_t word, Interception interception) {
-  if (needs_replacement(word)) return true;
+  if (needs_replacement(word) || may_unalign_sp(word)) return true;
   if (!is_system_register_form(word)) return false;
   const SysReg reg{static_cast<std::uint16_t>(word >> 5)};
   const bool is_read = word & (1u << 21);

@@ -78,6 +78,9 @@ class CodePages {
 bool needs_interception(std::uint32_t word, Interception interception = {});
 /// True for LDSMAX, LDSMIN and their kin on 8, 16 and 32 bits, which Unicorn 2.1 compares unsigned.
 bool needs_replacement(std::uint32_t word);
+/// True for an instruction that can make SP unaligned: it writes SP with what is not known to be a
+/// multiple of 16.
+bool may_unalign_sp(std::uint32_t word);
 /// True for an unallocated word on which the engine would abort if its CPU has half-precision SIMD.
 bool is_untranslatable(std::uint32_t word);
 /// The EL2 register that an EL1 register's encoding reaches at EL2 while HCR_EL2.E2H is 1 (DDI 0487

@@ -132,6 +132,8 @@ void UnicornCpu::power_on(VirtAddr pc, El el, std::uint64_t x0) {
   write_reg(UC_ARM64_REG_PC, pc);
   el_ = el;
   powered_ = true;
+  sp_unaligned_ = false;
+  mdcr_ = config_.has_el2 ? read_system(reg::MDCR_EL2) : 0;
   event_register_ = false;
   monitor_.bytes = 0;
   if (pmsa_) {

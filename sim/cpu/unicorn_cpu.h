@@ -134,6 +134,8 @@ class UnicornCpu final : public Cpu,
       locate,
       illegal_state,
       fp_hooks,
+      alignment_hooks,
+      at_fault,  ///< An AT whose walk failed in a way that PAR_EL1 does not report.
       many_hooks
     };
     Kind kind = Kind::none;
@@ -226,10 +228,20 @@ class UnicornCpu final : public Cpu,
   void note_exception(const ExceptionSpec& spec, std::uint32_t spsr);
   void check_stuck(const ExceptionSpec& spec);
   void alignment_fault(VirtAddr pc);
+  bool software_step_active() const;
   El undefined_target() const;
   bool tge() const { return config_.has_el2 && bit(hcr_, 27); }
   bool e2h() const { return config_.has_el2 && bit(hcr_, 34); }
   bool fp_trap(std::uint32_t word, VirtAddr pc);
+
+  // unicorn_alignment.cpp
+  bool sp_checked() const;
+  void note_sp();
+  bool stop_for_alignment(VirtAddr pc);
+  void install_alignment_hook(VirtAddr pc);
+  static void alignment_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* hook);
+  bool take_alignment_fault(VirtAddr pc, std::uint32_t word);
+  void write_sp(VirtAddr pc, std::uint32_t word);
 
   // unicorn_memory.cpp
   static bool fill_callback(uc_engine*, std::uint64_t va, uc_mem_type type, uc_tlb_entry* out,
@@ -286,7 +298,7 @@ class UnicornCpu final : public Cpu,
   bool engine_has(SysReg reg) const;
   std::uint32_t on_mrs(SysReg reg, uc_arm64_reg rt);
   std::uint32_t on_msr(SysReg reg, std::uint64_t value);
-  std::uint32_t on_sys(SysReg reg, std::uint64_t value);
+  std::uint32_t on_sys(SysReg reg, std::uint64_t value, VirtAddr pc);
   void counter_polled(VirtAddr pc);
   static void replaced_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* hook);
   void install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& code);
@@ -304,13 +316,15 @@ class UnicornCpu final : public Cpu,
   SysRegContext sysreg_context() const;
   SysRegPort* port_for(SysReg reg) const;
   void write_hcr(std::uint64_t value);
+  void write_mdcr(std::uint64_t value);
   bool in_host() const { return el_ == El::el2 && e2h(); }
   std::uint32_t write_spsr(SysReg reg, std::uint64_t value);
   std::uint64_t read_host(SysReg el2_register) const;
   void write_host(SysReg el2_register, std::uint64_t value);
   bool emulate_guest_alias(VirtAddr pc, std::uint32_t word, const SysRegAccess& access);
   void tlbi(SysReg reg, std::uint64_t value);
-  void address_translate(SysReg reg, VirtAddr va);
+  void address_translate(SysReg reg, VirtAddr va, VirtAddr pc);
+  void take_at_fault(const Pending& pending);
   void sysreg_exception(SysRegStatus status, VirtAddr pc, std::uint32_t word);
   std::uint64_t id_register(SysReg reg) const;
   std::uint64_t midr() const;
@@ -334,7 +348,7 @@ class UnicornCpu final : public Cpu,
   std::uint64_t cycles_ = 0;     ///< Includes all of the current block.
   std::uint64_t attention_ = 0;  ///< block_slow() runs once cycles_ reaches this.
   std::uint64_t instructions_ = 0;
-  std::uint64_t space_ = 0;      ///< Added to code-map keys: translation context, FP traps.
+  std::uint64_t space_ = 0;  ///< Added to code-map keys: translation context, FP traps, alignment.
   VirtAddr block_pc_ = ~0ull;
   std::uint32_t block_size_ = 0;
   VirtAddr previous_end_ = ~0ull;
@@ -371,7 +385,11 @@ class UnicornCpu final : public Cpu,
   std::array<bool, 3> fp_off_{};  ///< FP and SIMD instructions trap, by Exception level.
   /// Pages whose FP words have hooks, and of which scan.
   std::set<std::pair<VirtAddr, std::uint64_t>> fp_hooked_;
-  std::uint64_t mdcr_ = 0;     ///< MDCR_EL2, read with the controls.
+  bool checks_alignment_ = false;  ///< SCTLR_ELx.A of the regime in force.
+  bool sp_unaligned_ = false;      ///< And SP is checked.
+  /// Pages that have a hook for that, and of which scan.
+  std::set<std::pair<VirtAddr, std::uint64_t>> alignment_hooked_;
+  std::uint64_t mdcr_ = 0;  ///< MDCR_EL2 as software wrote it.
   bool context_stale_ = true;  ///< The controls must be read again.
   bool tags_stale_ = true;     ///< ASID or VMID changed.
   Context context_{};
@@ -438,7 +456,7 @@ class UnicornCpu final : public Cpu,
   std::unordered_set<VirtAddr> exclusive_hooked_;
   VirtAddr unprivileged_retry_pc_ = ~0ull;
   std::optional<PhysAddr> exclusive_page_;  ///< A code page that an exclusive store may write to.
-  std::optional<PhysAddr> release_page_;    ///< It did: translations of the page must go.
+  std::vector<PhysAddr> release_pages_;     ///< Executed pages written to: translations must go.
 
   // Delay loops: who polls the counter, how often in a row.
   VirtAddr poll_pc_ = ~0ull;
@@ -448,6 +466,7 @@ class UnicornCpu final : public Cpu,
   std::deque<HookPoint> hooks_;
   std::set<VirtAddr> exits_;
   std::unordered_set<VirtAddr> hooked_;
+  std::unordered_set<VirtAddr> replaced_hooked_;
 
   // For a person.
   struct ExceptionNote {

@@ -165,14 +165,24 @@ void UnicornCpu::on_undefined(VirtAddr pc) {
     return;
   }
   if (semihosting(pc, word) || fp_trap(word, pc) || pauth_trap(word, pc)) return;
-  const std::uint64_t mdscr = read_system(reg::MDSCR_EL1);
-  if (bit(mdscr, 0) && !(state & pstate::kSs)) {
-    // MDSCR_EL1.SS with PSTATE.SS consumed: a Software Step exception is due.
+  if (!(state & pstate::kSs) && software_step_active()) {
+    // PSTATE.SS is consumed: a Software Step exception is due.
     const bool to_el2 = config_.has_el2 && (tge() || bit(read_system(reg::MDCR_EL2), 8));
     const El target = to_el2 ? El::el2 : el_ == El::el2 ? El::el2 : El::el1;
     return take_synchronous(target, esr::software_step(target == el_, false, false), pc);
   }
   undefined(pc, word);
+}
+
+/// MDSCR_EL1.SS where debug exceptions are enabled (DDI 0487 D2.5, D2.12).
+bool UnicornCpu::software_step_active() const {
+  constexpr unsigned kSs = 0, kKde = 13, kTde = 8;
+  const std::uint64_t mdscr = read_system(reg::MDSCR_EL1);
+  if (!bit(mdscr, kSs)) return false;
+  const bool to_el2 = config_.has_el2 && (tge() || bit(read_system(reg::MDCR_EL2), kTde));
+  const El debug = to_el2 ? El::el2 : El::el1;
+  if (el_ == debug) return bit(mdscr, kKde) && !(pstate() & pstate::kD);
+  return debug > el_;
 }
 
 void UnicornCpu::undefined(VirtAddr pc, std::uint32_t) {
@@ -256,6 +266,7 @@ void UnicornCpu::take(const ExceptionSpec& spec) {
   el_ = spec.target;
   forget_block();
   refresh_context();
+  note_sp();
   attention_ = 0;  // What traps at the new Exception level may differ.
   const VirtAddr vector =
       (read_reg(UC_ARM64_REG_VBAR_EL0 + target) & ~0x7ffull) + offset;

@@ -53,7 +53,6 @@ void UnicornCpu::refresh_context() {
       controls_el1_.vtcr_el2 = read_system(reg::VTCR_EL2);
       controls_el1_.vttbr_el2 = read_system(reg::VTTBR_EL2);
       controls_el1_.hcr_el2 = controls_el2_.hcr_el2 = hcr_;
-      mdcr_ = read_system(reg::MDCR_EL2);
     }
     controls_el1_.features = controls_el2_.features = model_.translation;
     update_fp_traps();
@@ -63,7 +62,9 @@ void UnicornCpu::refresh_context() {
                         : el_ == El::el0 && e2h() && tge()   ? Regime::el2_0
                                                              : Regime::el1_0;
   if (tags_stale_ || regime != context_.regime) refresh_tags(regime);
-  space_ = (std::uint64_t{context_.asid} << 1 | (fp_off() ? 1u : 0u)) << 2;
+  checks_alignment_ = bit(controls().sctlr, 1);
+  const bool checks = checks_alignment_ || sp_unaligned_;
+  space_ = (std::uint64_t{context_.asid} << 2 | (checks ? 2u : 0u) | (fp_off() ? 1u : 0u)) << 2;
   if (pmsa_) refresh_mpu_regime();
 }
 
@@ -241,7 +242,7 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
       if (slot.executable && exclusive_page_ == entry.pa_page) {
         // The one store that a code page has to let through; the next block hook makes up for it.
         exclusive_page_.reset();
-        release_page_ = entry.pa_page;
+        release_pages_.push_back(entry.pa_page);
         attention_ = 0;
         permissions = UC_PROT_READ | UC_PROT_WRITE;
         break;
@@ -272,6 +273,8 @@ void UnicornCpu::resolve(const Pending& pending) {
     return;
   }
   if (pending.kind == Pending::Kind::fp_hooks) return install_fp_hooks(at);
+  if (pending.kind == Pending::Kind::alignment_hooks) return install_alignment_hook(at);
+  if (pending.kind == Pending::Kind::at_fault) return take_at_fault(pending);
   if (pending.kind == Pending::Kind::split_fetch) return install_split_hooks(at);
   if (pending.access == AccessKind::fetch) {
     // Blocks are left only at their end to fetch elsewhere, so the last one ran whole.
@@ -320,6 +323,8 @@ void UnicornCpu::resolve(const Pending& pending) {
     case Pending::Kind::many_hooks:
     case Pending::Kind::illegal_state:
     case Pending::Kind::fp_hooks:
+    case Pending::Kind::alignment_hooks:
+    case Pending::Kind::at_fault:
     case Pending::Kind::split_fetch:
     case Pending::Kind::none:
       return;
@@ -550,6 +555,12 @@ PhysicalMemory::Swap UnicornCpu::compare_and_swap64(PhysAddr pa, std::uint64_t e
   std::memcpy(&now, ram->host(pa), sizeof now);
   if (now != expected) return Swap::changed;
   std::memcpy(ram->host(pa), &desired, sizeof desired);
+  const CodePages::Slot* slot = pages_.slot(pa);
+  if (slot && slot->executable) {
+    // Perhaps within a fill, so the next block makes up for it.
+    release_pages_.push_back(pa & ~0xfffull);
+    attention_ = 0;
+  }
   return Swap::done;
 }
 

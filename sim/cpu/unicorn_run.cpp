@@ -7,6 +7,7 @@
 // instruction stream alone, so neither the engine's version nor an observer moves an interrupt.
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "sim/cpu/unicorn_cpu.h"
 
@@ -58,7 +59,7 @@ void UnicornCpu::on_block_slow(VirtAddr pc, std::uint32_t size) {
 bool UnicornCpu::block_slow(VirtAddr pc) {
   note_slow_event();
   if (cycles_ >= attention_) {
-    if (release_page_) {
+    if (!release_pages_.empty()) {
       pending_ = {.kind = Pending::Kind::release};
       write_reg(UC_ARM64_REG_PC, pc);
       uc_emu_stop(engine_);
@@ -78,7 +79,8 @@ bool UnicornCpu::block_slow(VirtAddr pc) {
     take_synchronous(el_ == El::el0 ? undefined_target() : el_, esr::pc_alignment(), pc, pc);
     return false;
   }
-  return map_code(pc) != nullptr && !(fp_off() && stop_for_fp(pc));
+  if (!map_code(pc) || (fp_off() && stop_for_fp(pc))) return false;
+  return !((checks_alignment_ || sp_unaligned_) && stop_for_alignment(pc));
 }
 
 /// The block before `pc` ended with an ERET, WFE or YIELD. True if PC moved or the CPU pauses.
@@ -110,6 +112,7 @@ void UnicornCpu::returned_from_exception(VirtAddr pc) {
   const El from = el_;
   el_ = pstate::el_of(pstate());
   refresh_context();
+  note_sp();
   interrupt_check_ = true;
   vector_faults_ = 0;
   event_register_ = true;  // DDI 0487 D1.6.1
@@ -353,9 +356,8 @@ PauseReason UnicornCpu::run(const Slice& slice) {
     const uc_err error = uc_emu_start(engine_, at, ~0ull, 0, 0);
     note_slow_event();
     at = pc();
-    if (release_page_) {
-      complex_.release_code(*release_page_, *pages_.slot(*release_page_));
-      release_page_.reset();
+    for (const PhysAddr page : std::exchange(release_pages_, {})) {
+      complex_.release_code(page, *pages_.slot(page));
     }
     if (pause_) break;
     if (pending_.kind != Pending::Kind::none) {

@@ -326,6 +326,27 @@ TEST_F(CpuExceptions, IdentificationIsThatOfTheModel) {
   EXPECT_EQ(cpu().x(2) >> 4 & 0xfff, 0xd07u);
 }
 
+TEST_F(CpuExceptions, UndefinedIsNoStepWhereDebugExceptionsAreDisabled) {
+  make();
+  const Code stepping = Code().set(reg::MDSCR_EL1, 1);
+  run_guest(Code(stepping).add({kUdf}));  // KDE is 0, and PSTATE.D is set.
+  EXPECT_EQ(ec(), ExceptionClass::unknown);
+  run_guest({svc(0)}, kHcrRw, stepping, 0x3c0);  // From EL0 they are enabled.
+  EXPECT_EQ(ec(), ExceptionClass::software_step_lower);
+  run_guest({kUdf}, kHcrRw, stepping, 0x3c0 | 1u << 21);  // PSTATE.SS: one instruction first.
+  EXPECT_EQ(ec(), ExceptionClass::unknown);
+}
+
+TEST_F(CpuExceptions, IllegalReturnsComeBeforeWhateverIsWrongWithTheAddress) {
+  make();
+  for (const VirtAddr to : {kGuest, kGuest + 2, VirtAddr{kHole}, ~VirtAddr{0}}) {
+    SCOPED_TRACE(to);
+    run_code(Code().enter(El::el2, to, 0x3ce));  // No such mode.
+    EXPECT_EQ(ec(), ExceptionClass::illegal_state);
+    EXPECT_EQ(elr(), to);
+  }
+}
+
 TEST_F(CpuExceptions, PowerOnIsAReset) {
   make();
   run_code(Code().set(reg::SCTLR_EL1, 0x30d00801).set(reg::TPIDR_EL0, 5).mov(7, 9));

@@ -411,6 +411,41 @@ TEST_F(CpuMemory, AddressTranslationInstructions) {
   EXPECT_EQ(cpu().x(4) & 0x7f, 1u | fsc::translation(3) << 1);
 }
 
+TEST_F(CpuMemory, AddressTranslationThatCannotReadTheTablesIsAnException) {
+  make();
+  PageTables tables(bus, kTables);
+  const Code setup = stage1(tables);
+  tables.map(kData, kData, Tables::kKernel);
+  poke(kTables + ((kData >> 30) & 511) * 8, kHole | 3);  // The next table is nowhere.
+  run_code(Code(setup).mov(1, kData + 0x123).add({kNop, msr(reg::AT_S1E1R, 1), kNop}));
+  EXPECT_EQ(vector_of(kEl2Vectors), kFromSpx);
+  EXPECT_EQ(esr(), esr::data_abort({.same_el = true,
+                                    .status = fsc::external_on_walk(2),
+                                    .cache_maintenance = true}));
+  EXPECT_EQ(far(), kData + 0x123);
+  EXPECT_EQ(peek(elr()) & 0xffffffff, msr(reg::AT_S1E1R, 1));
+}
+
+TEST_F(CpuMemory, AddressTranslationByAGuestWhoseTablesAreNotMappedGoesToEl2) {
+  make();
+  PageTables second(bus, kStage2Tables);
+  second.map(kRam, kRam, Tables::kStage2, 256);
+  PageTables tables(bus, kTables);
+  const Code setup = Code(stage1(tables)).add(stage2(second));
+  second.map(kTables, kTables, Tables::kStage2);                    // Levels of the code,
+  second.map(kTables + 0x1000, kTables + 0x1000, Tables::kStage2);  // but not of kData's page.
+  second.map(kTables + 0x2000, kTables + 0x2000, Tables::kStage2);
+  tables.map(0x8000'0000, kData, Tables::kKernel);
+  run_guest(Code().mov(1, 0x8000'0008).add({kNop, msr(reg::AT_S1E1W, 1), kNop}), kHcrVm,
+            setup);
+  EXPECT_EQ(vector_of(kEl2Vectors), kFromLower);
+  EXPECT_EQ(esr(), esr::data_abort({.status = fsc::translation(3),
+                                    .stage1_walk = true,
+                                    .cache_maintenance = true}));
+  EXPECT_EQ(far(), 0x8000'0008u);
+  EXPECT_EQ(hpfar(), ((kTables + 0x3000) >> 12) << 4);
+}
+
 /// Flash memory: reads and code are memory until the device before it says otherwise.
 class CpuFlash : public CpuTest {
  protected:
