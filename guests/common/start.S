@@ -2,6 +2,7 @@
 // off; experiments run below (or at EL2) until their first exception, which ends them.
 #include "frame.h"
 
+        .file   "start.S"               // Or the symbol table names a temporary file.
         .section .text.start, "ax"
         .global _start
 _start:

@@ -2,41 +2,21 @@
 #include <spdlog/fmt/fmt.h>
 #include <unistd.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <functional>
+#include <cstdio>
 
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
+#include "sim/cli/open_trace.h"
 #include "sim/report/mpu_usage.h"
 #include "sim/report/outcome.h"
-#include "sim/report/run_facts.h"
 #include "sim/report/trace_export.h"
+#include "sim/report/trace_report.h"
 #include "sim/report/trace_stats.h"
 #include "sim/trace/trace_diff.h"
 #include "sim/trace/trace_file.h"
 
 namespace trapline {
 namespace {
-
-/// A trace on the host's disk.
-class OpenTrace {
- public:
-  explicit OpenTrace(const std::string& path) : file_(open(path)), reader_(file_, path) {}
-  TraceReader& reader() { return reader_; }
-
- private:
-  static std::ifstream open(const std::string& path) {
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    if (!file) throw TraceError(fmt::format("{}: {}", path, std::strerror(errno)));
-    return file;
-  }
-
-  std::ifstream file_;
-  TraceReader reader_;
-};
 
 HostOutput output_to(const std::string& path) {
   if (path.empty() || path == "-") {
@@ -63,49 +43,6 @@ void say_if_cut(const TraceReader& reader, const std::string& path) {
 bool in_range(const Event& event, const TraceRange& range) {
   return event.instructions >= range.from && event.instructions <= range.to &&
          (!range.cpu || *range.cpu == event.cpu);
-}
-
-/// What the two runs were made of, where that differs.
-std::string fact_differences(const TraceHeader& a, const TraceHeader& b) {
-  std::string text;
-  const auto add = [&](char side, const TraceHeader& here, const TraceHeader& there) {
-    for (const auto& [name, value] : here.facts) {
-      const std::string* other = there.fact(name);
-      if (!other || *other != value) text += fmt::format("  {} {} {}\n", side, name, value);
-    }
-  };
-  add('a', a, b);
-  add('b', b, a);
-  return text.empty() ? text : "the runs were made of different things:\n" + text;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  return fmt::format("{}", fmt::join(words, ", "));
-}
-
-std::string describe(const TraceDifference& difference, const TraceHeader& a,
-                     const TraceHeader& b) {
-  std::string text = fact_differences(a, b);
-  const auto line = [&](char mark, const StoredEvent& stored) {
-    text += fmt::format("{} {}\n", mark, event_text(stored.view()));
-  };
-  if (difference.a.empty() || difference.b.empty()) {
-    text += fmt::format("trace {} ends after {} equal events; the other goes on\n",
-                        difference.a.empty() ? 'a' : 'b', difference.common);
-  } else {
-    text += fmt::format("the first difference is event {}, in: {}\n", difference.common + 1,
-                        joined(different_fields(difference.a.front().view(),
-                                                difference.b.front().view())));
-  }
-  if (difference.checkpoint) {
-    text += fmt::format("the states were last equal at cpu{} insn {}\n",
-                        difference.checkpoint->event.cpu,
-                        difference.checkpoint->event.instructions);
-  }
-  for (const StoredEvent& stored : difference.before) line(' ', stored);
-  for (const StoredEvent& stored : difference.a) line('a', stored);
-  for (const StoredEvent& stored : difference.b) line('b', stored);
-  return text;
 }
 
 }  // namespace
@@ -158,7 +95,7 @@ int trace_diff_command(const std::string& path_a, const std::string& path_b,
   HostOutput output = output_to("-");
   if (difference.differ()) {
     output.write(fmt::format("a: {}\nb: {}\n", path_a, path_b));
-    output.write(describe(difference, a.reader().header(), b.reader().header()));
+    output.write(difference_text(difference, a.reader().header(), b.reader().header()));
     return close(output, kExitExpectation);
   }
   const auto& end_a = a.reader().end();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "sim/scenario/command_line.h"
 #include "sim/scenario/units.h"
@@ -40,6 +41,18 @@ int trace_convert_command(const std::string& path, const std::string& form,
 /// 0: equal; 1: they differ, and the first difference is printed.
 int trace_diff_command(const std::string& path_a, const std::string& path_b,
                        const EventSet& events, unsigned context);
+
+struct TestOptions {
+  std::vector<std::string> paths;  ///< Scenario files, and folders of them.
+  std::string junit;               ///< Path; empty: none.
+  bool update = false;             ///< Write golden traces instead of comparing with them.
+  unsigned jobs = 1;               ///< Runs side by side.
+  unsigned shard = 1, shards = 1;  ///< Every shards-th scenario, from the shard-th on.
+  std::string timeout;             ///< Host time for each run, as `run --timeout`; empty: none.
+};
+
+/// `trapline test`. 0: all passed; 1: some failed.
+int test_command(const TestOptions& options, const Environment& environment);
 
 /// `trapline mpu report`: how much of its MPUs the traced run used.
 int mpu_report_command(const std::string& path);

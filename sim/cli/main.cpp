@@ -49,6 +49,8 @@ struct CommandLine {
     unsigned context = 5;
     TraceRange range;
   } trace;
+  TestOptions test;
+  std::string shard;
   std::function<int()> action;
 
   CommandLine() {
@@ -77,6 +79,7 @@ struct CommandLine {
     dtb_app->callback(
         [this] { action = [this] { return machine_dtb_command(dtb, environment, dts, output); }; });
 
+    add_test_command(*app.add_subcommand("test", "Run scenario files as tests"));
     add_trace_commands(*app.add_subcommand("trace", "Look at the trace of a run"));
 
     CLI::App* mpu_app = app.add_subcommand("mpu", "Measure the pressure on MPU regions");
@@ -91,6 +94,36 @@ struct CommandLine {
   }
 
  private:
+  void add_test_command(CLI::App& test_app) {
+    test_app.add_option("paths", test.paths, "Scenario files, or folders of them")->required();
+    test_app.add_option("--junit", test.junit, "Write the results as JUnit XML")
+        ->type_name("FILE");
+    test_app.add_flag("--update", test.update, "Write the golden traces anew");
+    test_app.add_option("-j,--jobs", test.jobs, "Runs side by side (1)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1024));
+    test_app.add_option("--shard", shard, "Only the I-th of every N scenarios")->type_name("I/N");
+    test_app.add_option("--timeout", test.timeout, "Host time for each run")
+        ->type_name("SECONDS");
+    test_app.footer("Exit code: 0 all passed; 1 some failed; 2 bad usage or input.");
+    test_app.callback([this] {
+      action = [this] {
+        set_shard();
+        return test_command(test, environment);
+      };
+    });
+  }
+
+  void set_shard() {
+    if (shard.empty()) return;
+    int used = 0;
+    if (std::sscanf(shard.c_str(), "%u/%u%n", &test.shard, &test.shards, &used) != 2 ||
+        static_cast<std::size_t>(used) != shard.size() || test.shard < 1 ||
+        test.shard > test.shards) {
+      throw ScenarioError(fmt::format("--shard {}: expected I/N with I from 1 to N", shard));
+    }
+  }
+
   void add_trace_commands(CLI::App& trace_app) {
     trace_app.require_subcommand(1);
     const auto command = [&](const char* name, const char* about, std::function<int()> does) {

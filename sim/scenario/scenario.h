@@ -11,6 +11,7 @@
 
 #include "sim/machine/machine_config.h"
 #include "sim/machine/run_result.h"
+#include "sim/scenario/counter_limit.h"
 #include "sim/time/clock.h"
 #include "sim/trace/event_schema.h"
 
@@ -72,6 +73,9 @@ struct Expectations {
   std::optional<ExitReason> exit;
   std::optional<int> code;
   std::string digest;
+  // Looked at by `trapline test` alone.
+  std::string trace;                   ///< Path of the golden trace.
+  std::vector<CounterLimit> counters;
 };
 
 struct Scenario {

@@ -52,7 +52,9 @@ void read_boot(TomlTable table, MachineConfig& machine) {
   if (auto v = table.text("append")) machine.append = *v;
   read_address(table, "entry", machine.entry);
   read_address(table, "reset-vector", machine.entry);
-  for (TomlTable& item : table.tables("load")) {
+  std::vector<TomlTable> loads = table.tables("load");
+  if (!loads.empty()) machine.loads.clear();
+  for (TomlTable& item : loads) {
     LoadSpec load;
     if (auto v = item.path("file")) {
       load.path = *v;
@@ -81,15 +83,17 @@ void read_domain(TomlTable table, DomainSpec& domain) {
 }
 
 void read_xen(TomlTable table, MachineConfig& machine) {
-  XenSpec xen;
+  XenSpec xen = machine.xen.value_or(XenSpec{});
   if (auto v = table.path("image")) xen.image = *v;
   if (auto v = table.text("append")) xen.append = *v;
   if (auto dom0 = table.table("dom0")) {
-    xen.dom0.emplace();
+    if (!xen.dom0) xen.dom0.emplace();
     xen.dom0->name = "dom0";
     read_domain(*dom0, *xen.dom0);
   }
-  for (TomlTable& item : table.tables("domu")) {
+  std::vector<TomlTable> domus = table.tables("domu");
+  if (!domus.empty()) xen.domus.clear();
+  for (TomlTable& item : domus) {
     DomainSpec& domain = xen.domus.emplace_back();
     domain.name = item.text("name").value_or(fmt::format("domU{}", xen.domus.size()));
     read_domain(item, domain);
@@ -138,7 +142,9 @@ ScriptStep read_step(TomlTable& table) {
 
 void read_uarts(TomlTable& root, Scenario& scenario) {
   unsigned next = 0;
-  for (TomlTable& table : root.tables("uart")) {
+  std::vector<TomlTable> uarts = root.tables("uart");
+  if (!uarts.empty()) scenario.uarts = Scenario{}.uarts;
+  for (TomlTable& table : uarts) {
     unsigned index = next;
     if (auto v = table.integer("index", 0, 7)) index = static_cast<unsigned>(*v);
     next = index + 1;
@@ -176,6 +182,20 @@ void read_expect(TomlTable table, Scenario& scenario) {
   }
   if (auto v = table.integer("code", 0, 255)) scenario.expect.code = static_cast<int>(*v);
   if (auto v = table.text("digest")) scenario.expect.digest = *v;
+  if (auto v = table.path("trace")) scenario.expect.trace = *v;
+  if (table.has("counters")) scenario.expect.counters.clear();
+  table.each("counters", [&](const toml::node& node) {
+    const auto* text = node.as_string();
+    if (!text) table.fail(node, "an element of [expect] counters must be a string");
+    try {
+      scenario.expect.counters.push_back(parse_counter_limit(text->get()));
+    } catch (const std::invalid_argument& error) {
+      table.fail(node, error.what());
+    }
+  });
+  if (table.has("output")) {
+    for (UartSpec& uart : scenario.uarts) uart.patterns.clear();
+  }
   table.each("output", [&](const toml::node& node) {
     ScriptStep pattern;
     unsigned index = 0;
@@ -209,8 +229,17 @@ void read_output(TomlTable table, Scenario& scenario) {
   table.finish();
 }
 
-Scenario read_root(TomlTable& root, const std::string& path) {
+Scenario read_file(const std::string& path, const Environment& environment, unsigned depth);
+
+/// `depth` bases led here.
+Scenario read_root(TomlTable& root, const std::string& path, const Environment& environment,
+                   unsigned depth) {
+  constexpr unsigned kMostBases = 8;
   Scenario scenario;
+  if (auto v = root.path("base")) {
+    if (depth >= kMostBases) root.fail("base", "more than 8 files, one based on the other");
+    scenario = read_file(*v, environment, depth + 1);
+  }
   scenario.file = path;
   if (auto v = root.text("title")) scenario.title = *v;
   if (auto v = root.table("machine")) read_machine(*v, scenario.machine);
@@ -224,24 +253,22 @@ Scenario read_root(TomlTable& root, const std::string& path) {
   return scenario;
 }
 
-}  // namespace
-
-Scenario read_scenario_text(std::string_view text, const std::string& path,
-                            const Environment& environment) {
+Scenario read_text(std::string_view text, const std::string& path, const Environment& environment,
+                   unsigned depth) {
   const std::size_t slash = path.rfind('/');
   const TomlFile file{path, slash == std::string::npos ? "" : path.substr(0, slash + 1),
                       environment};
   try {
     const toml::table table = toml::parse(text, path);
     TomlTable root(file, table, "the file");
-    return read_root(root, path);
+    return read_root(root, path, environment, depth);
   } catch (const toml::parse_error& error) {
     throw ScenarioError(fmt::format("{}:{}:{}: {}", path, error.source().begin.line,
                                     error.source().begin.column, error.description()));
   }
 }
 
-Scenario read_scenario_file(const std::string& path, const Environment& environment) {
+Scenario read_file(const std::string& path, const Environment& environment, unsigned depth) {
   errno = 0;
   std::ifstream in(path, std::ios::binary);
   std::ostringstream text;
@@ -249,7 +276,18 @@ Scenario read_scenario_file(const std::string& path, const Environment& environm
     throw ScenarioError(fmt::format("{}: cannot read the scenario: {}", path,
                                     errno ? std::strerror(errno) : "it is empty"));
   }
-  return read_scenario_text(text.view(), path, environment);
+  return read_text(text.view(), path, environment, depth);
+}
+
+}  // namespace
+
+Scenario read_scenario_text(std::string_view text, const std::string& path,
+                            const Environment& environment) {
+  return read_text(text, path, environment, 0);
+}
+
+Scenario read_scenario_file(const std::string& path, const Environment& environment) {
+  return read_file(path, environment, 0);
 }
 
 }  // namespace trapline

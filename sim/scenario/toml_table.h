@@ -43,6 +43,7 @@ class TomlTable {
   std::optional<TomlTable> table(std::string_view key);
   /// The tables of an array of tables ([[key]] or an array of inline tables).
   std::vector<TomlTable> tables(std::string_view key);
+  bool has(std::string_view key) { return find(key) != nullptr; }
   /// An array whose elements are strings or tables.
   void each(std::string_view key, const std::function<void(const toml::node&)>& visit);
   /// The element as a table of its own.

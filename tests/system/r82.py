@@ -17,8 +17,8 @@ GUESTS = os.environ["TRAPLINE_GUESTS"]
 # which the hypervisor looks for its arguments.
 RECORDED_WITH = "12.2.0"
 DIGESTS = {
-    "r82-hypervisor": "7744d617cbb5afe7cc34b3c8278b586a",
-    "r82-trespass": "cb856f971ece1a21f7456dc8513633ba",
+    "r82-hypervisor": "69b3096cf878f62a59a32d32f3a16aa9",
+    "r82-trespass": "c076912e8373a60f3c57c5b3575c70cf",
 }
 
 

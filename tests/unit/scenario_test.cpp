@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "sim/scenario/toml_reader.h"
 #include "sim/scenario/units.h"
 
@@ -181,6 +184,64 @@ TEST(ScenarioFile, ReadsUartsScriptsAndExpectations) {
   EXPECT_EQ(s.limits.virtual_time, 60 * kPicosecondsPerSecond);
   EXPECT_EQ(s.limits.host_seconds, 120.0);
   EXPECT_EQ(s.forced_limits.instructions, ~0ull);
+}
+
+class BasedScenario : public testing::Test {
+ protected:
+  BasedScenario() : folder(testing::TempDir() + "based-scenario/") {
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder + "base.toml") << kWhole;
+  }
+  ~BasedScenario() override { std::filesystem::remove_all(folder); }
+  Scenario read_based(std::string_view text) {
+    return read("base = \"base.toml\"\n" + std::string(text), folder + "a.toml");
+  }
+
+  std::string folder;
+};
+
+TEST_F(BasedScenario, BeginsWithAllOfItsBase) {
+  const Scenario s = read_based("");
+  EXPECT_EQ(s.file, folder + "a.toml");
+  EXPECT_EQ(s.title, "Xen, dom0 and one domU");
+  EXPECT_EQ(s.machine.cpus, 4u);
+  EXPECT_EQ(s.machine.xen->domus.size(), 2u);
+  EXPECT_EQ(s.uarts[0].script.size(), 2u);
+  EXPECT_EQ(s.uarts[0].patterns.size(), 2u);
+}
+
+TEST_F(BasedScenario, ReplacesKeysAloneAndListsAsAWhole) {
+  const Scenario s = read_based(R"(
+[machine]
+gic = 3
+[xen]
+append = "other"
+[xen.dom0]
+vcpus = 1
+[[xen.domu]]
+name = "only"
+kernel = "k"
+[expect]
+output = ["one"]
+counters = ["instructions <= 5"]
+)");
+  EXPECT_EQ(s.machine.gic, 3u);
+  EXPECT_EQ(s.machine.cpus, 4u);
+  EXPECT_EQ(s.machine.xen->image, "/cache/images/xen");
+  EXPECT_EQ(s.machine.xen->append, "other");
+  EXPECT_EQ(s.machine.xen->dom0->vcpus, 1u);
+  EXPECT_EQ(s.machine.xen->dom0->memory, 512ull << 20);
+  ASSERT_EQ(s.machine.xen->domus.size(), 1u);
+  EXPECT_EQ(s.machine.xen->domus[0].name, "only");
+  EXPECT_EQ(s.uarts[0].patterns.size(), 1u);
+  EXPECT_EQ(s.expect.digest, "abcd");
+  ASSERT_EQ(s.expect.counters.size(), 1u);
+  EXPECT_EQ(s.expect.counters[0].name, "instructions");
+}
+
+TEST_F(BasedScenario, RefusesFilesThatAreBasedOnEachOther) {
+  std::ofstream(folder + "base.toml") << "base = \"base.toml\"\n";
+  EXPECT_THROW(read_based(""), ScenarioError);
 }
 
 TEST(ScenarioFile, AStepMayWaitForSeveralTexts) {

@@ -1,4 +1,5 @@
 // Entry at EL1 with everything off, an arm64 Image header, and the vectors.
+        .file   "start.S"               // Or the symbol table names a temporary file.
         .section .text.start, "ax"
         .global _start
 _start: b       1f
