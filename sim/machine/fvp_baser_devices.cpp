@@ -84,6 +84,7 @@ class FvpBaserBoard final : public Board {
     cpu.index = index;
     cpu.mpidr = 0x80000000ull | index;
     cpu.has_el2 = has_el2_;
+    cpu.vmsa_at_el1 = config_.vmsa_at_el1;
     if (const auto sizes = mpu_of(config_)) {
       cpu.mpu = {.el1_regions = sizes->el1,
                  .el2_regions = sizes->el2,

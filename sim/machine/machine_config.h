@@ -57,6 +57,7 @@ struct MachineConfig {
   std::uint64_t quantum = 1000;            ///< Instructions a CPU runs before the next one's turn.
   std::optional<unsigned> mpu_el1_regions;  ///< Of CPUs with MPUs: 0 to 255 at EL1,
   std::optional<unsigned> mpu_el2_regions;  ///< and at EL2.
+  bool vmsa_at_el1 = true;  ///< Of CPUs with MPUs: EL1 may use VMSAv8-64 instead of its MPU.
   /// The system counter is stopped and CNTFRQ_EL0 zero until software sets them up, as hardware
   /// starts; otherwise as firmware leaves them. fvp-baser only.
   bool hardware_counter = false;

@@ -39,8 +39,10 @@ std::string cpu_of(const MachineConfig& config) {
 
 std::optional<MpuSizes> mpu_of(const MachineConfig& config) {
   if (cpu_of(config) != "cortex-r82") {
-    if (!config.mpu_el1_regions && !config.mpu_el2_regions) return std::nullopt;
-    throw ImageError("", cpu_of(config) + " has no MPU", "leave out --mpu-regions");
+    if (!config.mpu_el1_regions && !config.mpu_el2_regions && config.vmsa_at_el1) {
+      return std::nullopt;
+    }
+    throw ImageError("", cpu_of(config) + " has no MPU", "leave out --mpu-regions and --vmsa");
   }
   const MpuSizes sizes{config.mpu_el1_regions.value_or(kMpuRegions),
                        config.mpu_el2_regions.value_or(kMpuRegions)};

@@ -87,6 +87,7 @@ void add_machine(FactList& facts, const MachineConfig& config) {
   facts.add("quantum", std::to_string(config.quantum));
   if (const auto mpu = mpu_of(config)) {
     facts.add("mpu-regions", fmt::format("{},{}", mpu->el1, mpu->el2));
+    facts.add("vmsa", config.vmsa_at_el1 ? "on" : "off");
   }
   if (config.hardware_counter) facts.add("counter", "hardware");
   if (config.semihosting) facts.add("semihosting", "on");

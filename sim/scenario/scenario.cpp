@@ -141,6 +141,13 @@ void apply_mpu_regions(MachineConfig& config, std::string_view text) {
   config.mpu_el2_regions = parse_integer(el2, 0, 255, "a number of MPU regions");
 }
 
+bool parse_on_off(std::string_view text) {
+  if (text != "on" && text != "off") {
+    throw std::invalid_argument(fmt::format("'{}' is not on or off", text));
+  }
+  return text == "on";
+}
+
 bool parse_counter(std::string_view text) {
   if (text != "hardware" && text != "firmware") {
     throw std::invalid_argument(fmt::format("'{}' is not firmware or hardware", text));

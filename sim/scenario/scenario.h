@@ -114,6 +114,9 @@ void apply_machine_option(MachineConfig& config, std::string_view text);
 /// Reads "N" or "EL1,EL2", the regions of the MPUs. Throws std::invalid_argument.
 void apply_mpu_regions(MachineConfig& config, std::string_view text);
 
+/// True for "on", false for "off". Throws std::invalid_argument.
+bool parse_on_off(std::string_view text);
+
 /// True for "hardware", false for "firmware". Throws std::invalid_argument.
 bool parse_counter(std::string_view text);
 

@@ -30,6 +30,7 @@ void read_machine(TomlTable table, MachineConfig& machine) {
   if (auto v = table.scalar("mpu-regions")) {
     table.located("mpu-regions", [&] { apply_mpu_regions(machine, *v); });
   }
+  if (auto v = table.flag("vmsa")) machine.vmsa_at_el1 = *v;
   if (auto v = table.text("counter")) {
     table.located("counter", [&] { machine.hardware_counter = parse_counter(*v); });
   }

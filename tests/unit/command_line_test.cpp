@@ -55,11 +55,13 @@ TEST(CommandLine, TakesQemusSpelling) {
 
 TEST(CommandLine, DescribesAnArmv8RBoard) {
   const Scenario s = parse({"-M", "fvp-baser", "--mpu-regions", "24,16", "--counter", "hardware",
+                            "--vmsa", "off",
                             "--reset-vector", "0x88000000", "--load", "fw.bin@0x88000000"});
   EXPECT_EQ(s.machine.machine, "fvp-baser");
   EXPECT_EQ(s.machine.mpu_el1_regions, 24u);
   EXPECT_EQ(s.machine.mpu_el2_regions, 16u);
   EXPECT_TRUE(s.machine.hardware_counter);
+  EXPECT_FALSE(s.machine.vmsa_at_el1);
   EXPECT_EQ(s.machine.entry, 0x88000000u);
   EXPECT_FALSE(s.machine.ram_bytes) << "the board's own";
 

@@ -100,6 +100,7 @@ TEST(ScenarioFile, ReadsAnArmv8RBoard) {
 type = "fvp-baser"
 mpu-regions = "32,24"
 counter = "hardware"
+vmsa = false
 [boot]
 reset-vector = 0x80000000
 [[uart]]
@@ -110,6 +111,7 @@ to = "null"
   EXPECT_EQ(s.machine.mpu_el1_regions, 32u);
   EXPECT_EQ(s.machine.mpu_el2_regions, 24u);
   EXPECT_TRUE(s.machine.hardware_counter);
+  EXPECT_FALSE(s.machine.vmsa_at_el1);
   EXPECT_EQ(s.machine.entry, 0x80000000u);
   ASSERT_EQ(s.uarts.size(), 3u);
   EXPECT_EQ(s.uarts[0].backend.kind, UartBackendSpec::Kind::stdio);
@@ -265,7 +267,8 @@ TEST(ScenarioFile, ReadsLoads) {
 TEST(ScenarioFile, UnknownKeysAreErrorsWithTheirPlace) {
   EXPECT_EQ(error_of("[machine]\ncpu = \"max\"\n  cores = 2\n"),
             "dir/a.toml:3:3: unknown key 'cores' in [machine]; known are counter, cpu, cpu-hz, "
-            "cpus, el, gic, memory, mpu-regions, quantum, semihosting, skip-delay-loops, type");
+            "cpus, el, gic, memory, mpu-regions, quantum, semihosting, skip-delay-loops, type, "
+            "vmsa");
   EXPECT_EQ(error_of("[macine]\n").substr(0, 32), "dir/a.toml:1:2: unknown key 'mac");
   EXPECT_NE(error_of("[xen]\n[xen.dom1]\n").find("unknown key 'dom1' in [xen]"), std::string::npos);
   EXPECT_NE(error_of("[[uart]]\n[[uart.script]]\nexpct = \"a\"\n").find(":3:1: unknown key"),
