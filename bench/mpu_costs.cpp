@@ -53,12 +53,25 @@ Code mpu_on() {
       .add({kIsb});
 }
 
+constexpr Word eor(Word rd, Word rn, Word rm) {
+  return 0xca000000 | rm << 16 | rn << 5 | rd;
+}
+constexpr Word addx(Word rd, Word rn, Word rm) {
+  return 0x8b000000 | rm << 16 | rn << 5 | rd;
+}
+SysReg prbar(unsigned n) {
+  return n == 0 ? SysReg(reg::PRBAR_EL2) : reg::PRBARn_EL2(n);
+}
+SysReg prlar(unsigned n) {
+  return n == 0 ? SysReg(reg::PRLAR_EL2) : reg::PRLARn_EL2(n);
+}
+
 class Bench {
  public:
-  Bench() {
+  explicit Bench(const char* model = "cortex-r82") {
     bus_.add_ram("ram", kRam, 0x100'0000);
     CpuConfig config;
-    config.model = "cortex-r82";
+    config.model = model;
     config.mpu.el1_regions = config.mpu.el2_regions = 32;
     complex_ = make_cpu_complex(
         {.bus = bus_, .timeline = timeline_, .events = events_, .timing = timing_}, {config});
@@ -111,6 +124,52 @@ double access_cost(Bench& bench, Word access, bool split, std::uint64_t count) {
   return (with - without) / static_cast<double>(count);
 }
 
+/// Recursive Fibonacci numbers: five instructions in sixteen are accesses to the stack, of two
+/// words each, and they end with a loop of `work` rounds of four instructions a call.
+double stack_cost(Bench& bench, bool split, unsigned work) {
+  constexpr PhysAddr kFib = kRam + 0xc000;
+  const Word code[] = {0xf100081f,
+                       0x54000003 | 18 << 5,  // CMP X0, #2; B.LO to RET
+                       0xa9be7bfd,
+                       0xa90153f3,  // STP X29, X30, [SP, #-32]!; STP X19, X20, [SP, #16]
+                       add(19, 0, 0),
+                       sub(0, 0, 1),
+                       0x94000000 | (0x3ffffff & -6u),  // BL
+                       add(20, 0, 0),
+                       sub(0, 19, 2),
+                       0x94000000 | (0x3ffffff & -9u),  // BL
+                       addx(0, 0, 20),
+                       movz(9, work),
+                       add(10, 10, 1),
+                       add(11, 11, 3),
+                       sub(9, 9, 1),
+                       cbnz(9, -3),
+                       0xa94153f3,
+                       0xa8c27bfd,  // LDP X19, X20, [SP, #16]; LDP X29, X30, [SP], #32
+                       kNop,
+                       ret()};
+  Code fib;
+  fib.words.assign(std::begin(code), std::end(code));
+  bench.put(kFib, fib);
+  Code setup = mpu_on();
+  setup.add(region(true, 1, kData, split ? 0xfc0 : 0x1000, 0x3));
+  setup.mov(1, kData + 0xfc0).add({mov_to_sp(1)}).mov(0, 20).mov(2, kFib);
+  return bench.run(setup.add({blr(2), kWfi}));
+}
+
+/// Loops of arithmetic, loads and stores: nanoseconds on the Cortex-R82 and on a CPU without MPUs.
+double speed(const char* model, bool mpu) {
+  Bench bench(model);
+  Code setup;
+  if (mpu) setup = mpu_on().add(region(true, 1, kData, 0x10'0000, 0x3));
+  Code body;
+  body.mov(1, kData);
+  for (unsigned page = 0; page < 8; ++page) {
+    body.add({mem(kLdr, 2, 1), add(2, 2, 3), mem(kStr, 2, 1), add(3, 3, 1), add(1, 1, 0xff0)});
+  }
+  return bench.run(setup.add(loop(body, 1'000'000)));
+}
+
 /// A guest that calls its hypervisor, which switches its own and the guest's regions by PRENR at
 /// each exit and entry, against one that leaves them alone. Each side touches `pages` pages.
 double swap_cost(Bench& bench, bool swap, unsigned pages, std::uint64_t count) {
@@ -140,23 +199,21 @@ double rewrite_cost(Bench& bench, bool rewrite, unsigned pages, std::uint64_t co
   Code body;
   if (rewrite) {
     body.set(reg::PRSELR_EL2, 16);
+    // Every other time they are 64 KiB further up, so that each rewrite changes all.
+    body.mov(6, 0x1'0000).add({eor(7, 7, 6)});
     for (unsigned n = 0; n < 16; ++n) {
       const std::uint64_t base = kData + n * 0x8000;
-      if (n == 0) {
-        body.set(reg::PRBAR_EL2, base | 7).set(reg::PRLAR_EL2, (base + 0x7fc0) | 1);
-      } else {
-        body.set(reg::PRBARn_EL2(n), base | 7).set(reg::PRLARn_EL2(n), (base + 0x7fc0) | 1);
-      }
+      body.mov(8, base | 7).add({addx(8, 8, 7)}).add({msr(prbar(n), 8)});
+      body.mov(8, (base + 0x7fc0) | 1).add({addx(8, 8, 7)}).add({msr(prlar(n), 8)});
     }
   }
-  // Every other time they are moved, so that each rewrite changes all.
   body.add({kEret});
   bench.put(kHandler, body);
   Code touch;
   for (unsigned page = 0; page < pages; ++page) {
     touch.add({mem(kStr, 2, 1), add(1, 1, 0xff0)});
   }
-  bench.put(kGuest, loop(Code().mov(1, kData).add(touch).add({hvc(0)}), count));
+  bench.put(kGuest, loop(Code().mov(1, kData + 0x1'0000).add(touch).add({hvc(0)}), count));
   Code setup = mpu_on();
   for (unsigned n = 0; n < 16; ++n)
     setup.add(region(true, 16 + n, kData + n * 0x8000, 0x8000, 0x7));
@@ -185,5 +242,14 @@ int main(int argc, char** argv) {
   const double still = rewrite_cost(bench, false, 10, 10'000);
   good &= report("16 regions rewritten and refills of 10 pages",
                  (rewrite_cost(bench, true, 10, 10'000) - still) / 1000, 20, "us");
+  for (unsigned work : {1u, 25u, 100u}) {
+    const double ratio = stack_cost(bench, true, work) / stack_cost(bench, false, work);
+    char text[64];
+    std::snprintf(text, sizeof text, "calls of %u instructions, split stack", 16 + 4 * work);
+    good &= report(text, ratio, work == 100 ? 3 : 20, "x");
+  }
+  const double aligned = speed("max", false) / speed("cortex-r82", true);
+  std::printf("%-44s %8.2f of the A-profile (bar 0.95)\n", "loads and stores, pages of one region",
+              aligned);
   return check && !good ? 1 : 0;
 }

@@ -71,33 +71,68 @@ MpuPageAnswer MpuView::stage2_at(const MpuStage2Request& request) const {
   return answer;
 }
 
-std::uint64_t MpuView::denied_granules(MpuRegime regime, std::uint64_t page,
-                                       bool privileged) const {
-  const bool nested = regime == MpuRegime::el1_0 && mpu_stage2_enabled(controls);
-  std::uint64_t denied = 0;
-  for (std::uint64_t at = page, last = 0; at <= (page | kPageMask); at = last + 1) {
-    last = std::min(stage1_at(regime, at, controls, mpu_.regions()).range.last, page | kPageMask);
-    if (nested) {
+template <typename Visit>
+void MpuView::for_stretches(MpuRegime regime, bool stage1, std::uint64_t page, Visit visit) const {
+  const bool stage2 = regime == MpuRegime::el1_0 && mpu_stage2_enabled(controls);
+  const std::uint64_t end = page | kPageMask;
+  for (std::uint64_t at = page, last = 0; at <= end; at = last + 1) {
+    last = end;
+    if (stage1) last = std::min(last, stage1_at(regime, at, controls, mpu_.regions()).range.last);
+    if (stage2) {
       last = std::min(last, trapline::stage2_at(at, controls, mpu_.regions()).range.last);
     }
-    const MpuRequest request{.address = at, .kind = AccessKind::fetch, .privileged = privileged};
-    if (std::holds_alternative<Fault>(lookup(regime, request, controls, mpu_.regions()))) {
-      denied |= granules(page, at, last);
-    }
+    visit(at, last);
   }
+}
+
+std::uint64_t MpuView::denied_granules(MpuRegime regime, std::uint64_t page,
+                                       bool privileged) const {
+  std::uint64_t denied = 0;
+  for_stretches(regime, true, page, [&](std::uint64_t first, std::uint64_t last) {
+    const MpuRequest request{.address = first, .kind = AccessKind::fetch, .privileged = privileged};
+    if (std::holds_alternative<Fault>(lookup(regime, request, controls, mpu_.regions()))) {
+      denied |= granules(page, first, last);
+    }
+  });
   return denied;
 }
 
 std::uint64_t MpuView::denied_granules_stage2(std::uint64_t page, bool privileged) const {
   std::uint64_t denied = 0;
-  for (std::uint64_t at = page, last = 0; at <= (page | kPageMask); at = last + 1) {
-    last = std::min(trapline::stage2_at(at, controls, mpu_.regions()).range.last, page | kPageMask);
-    const MpuStage2Request request{.ipa = at, .kind = AccessKind::fetch, .privileged = privileged};
+  for_stretches(MpuRegime::el1_0, false, page, [&](std::uint64_t first, std::uint64_t last) {
+    const MpuStage2Request request{
+        .ipa = first, .kind = AccessKind::fetch, .privileged = privileged};
     if (std::holds_alternative<Fault>(lookup_stage2(request, controls, mpu_.regions()))) {
-      denied |= granules(page, at, last);
+      denied |= granules(page, first, last);
     }
-  }
+  });
   return denied;
+}
+
+bool MpuView::data_uniform(MpuRegime regime, std::uint64_t page, bool privileged, bool pan) const {
+  const auto allowed = [&](std::uint64_t at, AccessKind kind) {
+    const MpuRequest request{.address = at, .kind = kind, .privileged = privileged, .pan = pan};
+    return std::holds_alternative<MpuMapping>(lookup(regime, request, controls, mpu_.regions()));
+  };
+  const bool write = allowed(page, AccessKind::write);
+  bool same = true;
+  for_stretches(regime, true, page, [&](std::uint64_t first, std::uint64_t) {
+    same = same && allowed(first, AccessKind::read) && allowed(first, AccessKind::write) == write;
+  });
+  return same;
+}
+
+bool MpuView::data_uniform_stage2(std::uint64_t page, bool privileged) const {
+  const auto allowed = [&](std::uint64_t at, AccessKind kind) {
+    const MpuStage2Request request{.ipa = at, .kind = kind, .privileged = privileged};
+    return std::holds_alternative<MpuMapping>(lookup_stage2(request, controls, mpu_.regions()));
+  };
+  const bool write = allowed(page, AccessKind::write);
+  bool same = true;
+  for_stretches(MpuRegime::el1_0, false, page, [&](std::uint64_t first, std::uint64_t) {
+    same = same && allowed(first, AccessKind::read) && allowed(first, AccessKind::write) == write;
+  });
+  return same;
 }
 
 void MpuView::flushed() {

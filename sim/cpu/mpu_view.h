@@ -52,6 +52,11 @@ class MpuView {
   std::uint64_t denied_granules(MpuRegime regime, std::uint64_t page, bool privileged) const;
   std::uint64_t denied_granules_stage2(std::uint64_t ipa_page, bool privileged) const;
 
+  /// True if loads, and likewise stores, of this privilege end alike on all of the 4 KiB page: where
+  /// it is split, that is by what may be executed, by attributes, or for others. False where some load faults.
+  bool data_uniform(MpuRegime regime, std::uint64_t page, bool privileged, bool pan) const;
+  bool data_uniform_stage2(std::uint64_t ipa_page, bool privileged) const;
+
   /// A page went into the TLB. For VMSAv8-64 at EL1 its IPA counts.
   void filled(MpuRegime regime, std::uint64_t address) {
     filled_[regime == MpuRegime::el2].add(address);
@@ -70,6 +75,10 @@ class MpuView {
   MpuControls controls;
 
  private:
+  /// Calls visit(first, last) for stretches of the page in which one answer holds.
+  template <typename Visit>
+  void for_stretches(MpuRegime regime, bool stage1, std::uint64_t page, Visit visit) const;
+
   /// What the EL1&0 entries in the TLB were made with.
   struct Basis {
     std::vector<MpuRegion> el1, el2;

@@ -48,6 +48,7 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
     pmsa_ = std::make_unique<Pmsa>(config_, &events_);
     ports_.push_back(&pmsa_->view.mpu());
     ports_.push_back(&pmsa_->registers);
+    map_images();
   }
   const auto changed = [this](bool) {
     interrupt_check_ = true;
@@ -62,6 +63,7 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
 
 UnicornCpu::~UnicornCpu() {
   if (reset_state_) uc_context_free(reset_state_);
+  if (pmsa_ && pmsa_->rollback) uc_context_free(pmsa_->rollback);
   if (engine_) uc_close(engine_);
 }
 
@@ -274,7 +276,10 @@ std::uint64_t UnicornCpu::hash_state() {
 
 void UnicornCpu::flush_engine_tlb() {
   uc_ctl_flush_tlb(engine_);
-  if (pmsa_) pmsa_->view.flushed();
+  if (!pmsa_) return;
+  pmsa_->view.flushed();
+  pmsa_->scanned_block = ~0ull;
+  ++pmsa_->epoch;
 }
 
 void UnicornCpu::clear_code_map() { code_map_.fill(CodeMapEntry{}); }

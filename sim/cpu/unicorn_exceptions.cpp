@@ -42,6 +42,10 @@ void UnicornCpu::interrupt_callback(uc_engine*, std::uint32_t index, void* self)
 }
 
 void UnicornCpu::on_exception(std::uint32_t index) {
+  if (rolling_back()) {
+    uc_emu_stop(engine_);
+    return;
+  }
   const VirtAddr at = pc();
   if (index == kUndefined && trapped_at_exit(at)) return on_exit_point(at + 4);
   settle(at);
@@ -264,6 +268,7 @@ void UnicornCpu::take(const ExceptionSpec& spec) {
   // Last of all: writing a system register makes the engine look at PSTATE again.
   write_system(spec.target == El::el2 ? reg::SPSR_EL2 : reg::SPSR_EL1, spsr);
   el_ = spec.target;
+  if (pmsa_) ++pmsa_->epoch;
   forget_block();
   refresh_context();
   note_sp();

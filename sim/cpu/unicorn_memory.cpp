@@ -192,7 +192,16 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
   Fault fault;
   if (pmsa_ && kind == AccessKind::fetch) va = pc();  // The address, and not its page.
   const SoftTlb::Entry* entry = lookup(va, kind, privileged, pan, fault);
-  if (pmsa_ && pmsa_->found_split && !prepare_split(va, kind)) return false;
+  if (pmsa_ && pmsa_->found_split) {
+    const bool data = kind != AccessKind::fetch;
+    if (data && entry && !splits_data(va, privileged, pan)) {
+      // Part of it is code, perhaps; all its loads and stores of this kind are allowed.
+    } else if (data && fill_image(va, out)) {
+      return true;
+    } else if (!prepare_split(va, kind)) {
+      return false;
+    }
+  }
   if (!entry) {
     pending_ = {.kind = Pending::Kind::fault, .access = kind, .va = va, .fault = fault};
     return false;

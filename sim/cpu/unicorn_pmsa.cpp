@@ -43,6 +43,7 @@ void UnicornCpu::refresh_mpu_controls() {
   controls_el1_.vttbr_el2 = controls_el2_.ttbr0;
   controls_el1_.vtcr_el2 |= 1ull << kVtcrVs;
   pmsa_->view.mpu().set_vmsa_at_el1(vmsa);
+  ++pmsa_->epoch;
   pmsa_->view.note_change();
 }
 
@@ -82,6 +83,14 @@ const SoftTlb::Entry* UnicornCpu::lookup_mpu(VirtAddr va, AccessKind kind, bool 
   pmsa.found.permissions = pmsa.found.permissions & mapping.permissions();
   pmsa.found.pan_protected |= mapping.pan_protected();
   return &pmsa.found;
+}
+
+/// The page that lookup() found split: whether it is for loads and stores of this privilege.
+bool UnicornCpu::splits_data(VirtAddr va, bool privileged, bool pan) const {
+  if (context_.regime == Regime::el1_0 && controls_el1_.stage2_by_mpu) {
+    return !pmsa_->view.data_uniform_stage2(pmsa_->found.pa_page, privileged);
+  }
+  return !pmsa_->view.data_uniform(mpu_regime(), va & ~kPageMask, privileged, pan);
 }
 
 /// The page of `va` is split. True if the fill may go on as for any other page.
@@ -133,7 +142,8 @@ void UnicornCpu::install_split_hooks(VirtAddr pc) {
 
 /// Before an instruction in a granule that at some time was not to be executed.
 void UnicornCpu::split_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
-  static_cast<const HookPoint*>(hook)->cpu->fetch_denied(pc);
+  UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
+  if (!cpu.rolling_back()) cpu.fetch_denied(pc);
 }
 
 /// True if the instruction at `pc` in the current block must not be executed, or the block was left
@@ -157,6 +167,7 @@ void UnicornCpu::registers_written() {
   if (pmsa.registers.vstcr_el2() != pmsa.view.controls.vstcr_el2) context_stale_ = true;
   if (pmsa.view.mpu().generation() == pmsa.generation) return;
   pmsa.generation = pmsa.view.mpu().generation();
+  ++pmsa.epoch;
   if (pmsa.view.written(mpu_regime())) flush_engine_tlb();
 }
 

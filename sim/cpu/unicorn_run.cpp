@@ -57,6 +57,7 @@ void UnicornCpu::on_block_slow(VirtAddr pc, std::uint32_t size) {
 /// Everything that most blocks do not need. False: the block must not be counted, because PC was
 /// moved or the engine was told to stop.
 bool UnicornCpu::block_slow(VirtAddr pc) {
+  if (rolling_back()) return false;
   note_slow_event();
   if (cycles_ >= attention_) {
     if (!release_pages_.empty()) {
@@ -111,6 +112,7 @@ bool UnicornCpu::take_illegal_state(VirtAddr pc) {
 void UnicornCpu::returned_from_exception(VirtAddr pc) {
   const El from = el_;
   el_ = pstate::el_of(pstate());
+  if (pmsa_) ++pmsa_->epoch;
   refresh_context();
   note_sp();
   interrupt_check_ = true;
@@ -355,6 +357,10 @@ PauseReason UnicornCpu::run(const Slice& slice) {
     pending_.kind = Pending::Kind::none;
     const uc_err error = uc_emu_start(engine_, at, ~0ull, 0, 0);
     note_slow_event();
+    if (rolling_back()) {
+      uc_context_restore(engine_, pmsa_->rollback);
+      pmsa_->roll_back = false;
+    }
     at = pc();
     for (const PhysAddr page : std::exchange(release_pages_, {})) {
       complex_.release_code(page, *pages_.slot(page));

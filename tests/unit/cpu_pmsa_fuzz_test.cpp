@@ -43,6 +43,10 @@ constexpr unsigned kRegions = 16;
 constexpr PhysAddr kWindow = kData, kWindowBytes = 0x8000;
 constexpr PhysAddr kRoutines = kCode + 0x100, kAccessesEl2 = kCode + 0x1000, kAccessesEl1 = kGuest,
                    kAccessesEl0 = kUser;
+/// Behind each access, in its block, come two instructions of which nothing may remain if it
+/// faults.
+constexpr unsigned kStride = 16;
+constexpr SysReg kTpidr = sysreg(3, 3, 13, 0, 2);
 constexpr Word kBrX27 = 0xd61f0360, kBrX29 = 0xd61f03a0;
 
 /// One form of access: its word with the address in X1 and data in X2.
@@ -84,16 +88,17 @@ class PmsaFuzz : public PmsaTest {
     make_r82();
     registers = written_registers();
     // X26 and X27 are where EL2 waits and with which PSTATE; X29 leaves fetched code.
-    put(kCode, Code().add({kWfi, br(0)}));
+    put(kCode, Code().add({mrs(17, kTpidr), kWfi, br(0)}));
     Code writes;
     for (SysReg reg : registers) writes.add({msr(reg, 1), kBrX27});
     put(kRoutines, writes);
     Code accesses[3];
     for (unsigned form = 0; form <= kFetch; ++form) {
       const Word word = form == kFetch ? br(1) : kForms[form].word;
-      accesses[0].add({word, svc(0)});
-      accesses[1].add({word, hvc(0)});
-      accesses[2].add({word, kBrX27});
+      for (Code& code : accesses) code.add({word, add(13, 13, 1), msr(kTpidr, 13)});
+      accesses[0].add({svc(0)});
+      accesses[1].add({hvc(0)});
+      accesses[2].add({kBrX27});
     }
     put(kAccessesEl0, accesses[0].add({svc(0)}));
     put(kAccessesEl1, accesses[1].add({hvc(0)}));
@@ -147,7 +152,7 @@ class PmsaFuzz : public PmsaTest {
   /// Goes on from a WFI to the next.
   void step() {
     const PauseReason reason = run(1000);
-    if (reason != PauseReason::wait_for_interrupt || cpu().pc() != kCode + 4) {
+    if (reason != PauseReason::wait_for_interrupt || cpu().pc() != kCode + 8) {
       ADD_FAILURE() << "the harness went astray\n" << cpu().describe();
       lost = true;
     }
@@ -285,14 +290,15 @@ class PmsaFuzz : public PmsaTest {
     cpu().set_x(2, content[0]);
     cpu().set_x(3, content[1]);
     cpu().set_x(9, 0);
-    const VirtAddr leave = (el == El::el0 ? kAccessesEl0 : kAccessesEl1) + 8 * (kFetch + 1);
+    cpu().set_x(13, ++accesses_made);
+    const VirtAddr leave = (el == El::el0 ? kAccessesEl0 : kAccessesEl1) + kStride * (kFetch + 1);
     cpu().set_x(29, el == El::el2 ? kCode : leave);
     if (el == El::el2) {
-      call(kAccessesEl2 + 8 * at);
+      call(kAccessesEl2 + kStride * at);
     } else {
       cpu().set_x(5, (el == El::el1 ? kEl1hMasked : kEl0Masked) | (pan ? 1u << 22 : 0));
-      cpu().set_x(6, (el == El::el1 ? kAccessesEl1 : kAccessesEl0) + 8 * at);
-      call(kAccessesEl2 + 8 * (kFetch + 1));
+      cpu().set_x(6, (el == El::el1 ? kAccessesEl1 : kAccessesEl0) + kStride * at);
+      call(kAccessesEl2 + kStride * (kFetch + 1));
     }
     if (lost) return;
     compare(el, at, va, pan);
@@ -321,6 +327,11 @@ class PmsaFuzz : public PmsaTest {
       if (kForms[form].writes && !expected) expected = refusal(access, va, kForms[form].bytes);
     }
     const Seen got = seen();
+    if (form != kFetch) {
+      const std::uint64_t behind = expected ? 0 : 1;
+      EXPECT_EQ(cpu().x(13), accesses_made + behind) << describe(el, form, va, pan);
+      EXPECT_EQ(cpu().x(17) == accesses_made + 1, behind == 1) << describe(el, form, va, pan);
+    }
     if (!expected) {
       EXPECT_FALSE(got.target) << describe(el, form, va, pan) << esr::describe(got.esr);
       return;
@@ -363,6 +374,7 @@ class PmsaFuzz : public PmsaTest {
   std::vector<SysReg> registers;
   State state;
   bool lost = false;
+  std::uint64_t accesses_made = 0;
 };
 
 TEST_F(PmsaFuzz, EveryAccessEndsAsTheOracleSays) {

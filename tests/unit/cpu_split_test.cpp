@@ -54,6 +54,42 @@ TEST_F(CpuSplit, TheFaultIsOfTheFirstByteThatIsRefused) {
   EXPECT_EQ(far(), kEdge);
 }
 
+TEST_F(CpuSplit, NothingRemainsOfWhatFollowsARefusedStore) {
+  make_r82({.model = "cortex-r82", .timers = true});
+  const Code setup = split(kReadOnly)
+                         .add(el2_region(3, kData + 0x1000, 0x1000, kReadWrite))
+                         .add(el2_region(4, kDevice, 0x1000, kReadWrite))
+                         .set(reg::TPIDR_EL2, 1)
+                         .mov(1, kEdge)
+                         .mov(2, 7)
+                         .mov(3, kData + 0x1000)
+                         .mov(4, kDevice)
+                         .mov(5, kData + 0x100);
+  for (Word store : {mem(kStr, 2, 1), stp(2, 2, 1), mem(kStrQ, 2, 1), ldadd(2, 6, 1)}) {
+    SCOPED_TRACE(store);
+    device.reset();
+    run_code(Code(setup)
+                 .set(reg::CPTR_EL2, 0x33ff & ~0x400u)
+                 .add({kIsb, kNop, mem(kStr, 31, 5), store, add(2, 2, 1), mem(kStr, 2, 3),
+                       mem(kStr, 2, 4), mem(kStr, 2, 5), msr(reg::TPIDR_EL2, 2),
+                       msr(reg::CNTHP_CVAL_EL2, 2), hvc(1)}));
+    EXPECT_EQ(far(), kEdge);
+    EXPECT_EQ(esr(),
+              esr::data_abort({.same_el = true, .status = fsc::permission(0), .write = true}));
+    EXPECT_EQ(cpu().x(2), 7u);
+    EXPECT_EQ(peek(kData + 0x1000), 0u);
+    EXPECT_EQ(peek(kData + 0x100), 0u);
+    EXPECT_EQ(peek(kEdge), 0u);
+    EXPECT_TRUE(device.seen.empty());
+    EXPECT_TRUE(sink.of(EventKind::hypercall).empty());
+    const VirtAddr faulted = elr();
+    run_code(Code(setup).add({mrs(7, reg::TPIDR_EL2), mrs(8, reg::CNTHP_CVAL_EL2)}));
+    EXPECT_EQ(faulted & 3, 0u);
+    EXPECT_EQ(cpu().x(7), 1u);
+    EXPECT_EQ(cpu().x(8), 0u);
+  }
+}
+
 TEST_F(CpuSplit, PagesBeforeAndBehindAreReachedAcrossTheirBorder) {
   make_r82();
   const Code setup = split(kReadWrite).add(el2_region(3, kData + 0x1000, 0x1000, kReadWrite));
@@ -132,6 +168,19 @@ TEST_F(CpuSplit, GuestsMeetTheEdgesOfBothStages) {
   guest(kEdge + 0x40, kLdtr);
   EXPECT_EQ(vector_of(kEl1Vectors), kFromSpx);
   EXPECT_EQ(esr(), esr::data_abort({.same_el = true, .status = fsc::permission(0)}));
+}
+
+TEST_F(CpuSplit, WhichStageRefusesMayDifferWithinAPage) {
+  make_r82();
+  // No store is allowed anywhere on the page: by stage 1 below kEdge, by stage 2 above.
+  const Code setup = el1_on(el2_on(Code().add(el2_region(1, kData, 0x1000, kReadOnlyAll))),
+                            Code()
+                                .add(el1_region(1, kData, 0x840, kReadOnly))
+                                .add(el1_region(2, kEdge, 0x7c0, kReadWrite)));
+  run_guest(Code().mov(1, kEdge).add({mem(kLdr, 2, 1), mem(kStr, 2, 1)}), kHcrRw | 1, setup);
+  EXPECT_EQ(vector_of(kEl2Vectors), kFromLower);
+  run_guest(Code().mov(1, kEdge - 8).add({mem(kLdr, 2, 1), mem(kStr, 2, 1)}), kHcrRw | 1, setup);
+  EXPECT_EQ(vector_of(kEl1Vectors), kFromSpx);
 }
 
 TEST_F(CpuSplit, SplitsAreCountedAsAnyOtherAccess) {
