@@ -97,7 +97,7 @@ void UnicornCpu::install_alignment_hook(VirtAddr pc) {
 
 void UnicornCpu::alignment_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
   UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
-  if (!cpu.checks_alignment_ && !cpu.sp_unaligned_) return;
+  if (cpu.rolling_back() || (!cpu.checks_alignment_ && !cpu.sp_unaligned_)) return;
   if (pc - cpu.block_pc_ >= cpu.block_size_ || cpu.fetch_denied(pc)) return;
   const std::optional<std::uint32_t> word = cpu.word_at(pc);
   if (word) cpu.take_alignment_fault(pc, *word);

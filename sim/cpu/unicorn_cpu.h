@@ -308,7 +308,8 @@ class UnicornCpu final : public Cpu,
   void registers_written();
   void write_vsctlr(std::uint64_t value);
   bool walk_allowed(PhysAddr ipa);
-  std::uint64_t address_translate_mpu(const TranslationRequest& request, Regime regime);
+  std::uint64_t address_translate_mpu(const TranslationRequest& request, Regime regime,
+                                      std::optional<Fault>& fault);
 
   // unicorn_sysregs.cpp
   static std::uint32_t sysreg_callback(uc_engine*, uc_arm64_reg, const uc_arm64_cp_reg*, void*);

@@ -188,8 +188,9 @@ bool UnicornCpu::walk_allowed(PhysAddr ipa) {
   return !fault;
 }
 
-/// AT: what PAR_EL1 holds.
-std::uint64_t UnicornCpu::address_translate_mpu(const TranslationRequest& request, Regime regime) {
+/// AT: what PAR_EL1 holds. `fault` is that of a walk, which may be an exception instead.
+std::uint64_t UnicornCpu::address_translate_mpu(const TranslationRequest& request, Regime regime,
+                                                std::optional<Fault>& fault) {
   MpuView& view = pmsa_->view;
   const bool tables = regime == Regime::el1_0 && controls_el1_.stage2_by_mpu;
   if (!tables) {
@@ -205,6 +206,8 @@ std::uint64_t UnicornCpu::address_translate_mpu(const TranslationRequest& reques
   pmsa_->walk_fault.reset();
   TranslationResult stage1 = translate(regime, request, controls_el1_, *this);
   if (pmsa_->walk_fault) stage1 = *pmsa_->walk_fault;
+  pmsa_->walk_fault.reset();
+  if (const Fault* found = std::get_if<Fault>(&stage1)) fault = *found;
   const Mapping* mapping = std::get_if<Mapping>(&stage1);
   if (!mapping || request.stage1_only || !mpu_stage2_enabled(view.controls)) {
     return par_el1(stage1, request.va, true);

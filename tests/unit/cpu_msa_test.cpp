@@ -161,5 +161,22 @@ TEST_F(CpuMsa, AddressTranslationGoesThroughBothSystems) {
   EXPECT_EQ(cpu().x(3) & 0x3ff, 1u | 0x04 << 1 | 1 << 8 | 1 << 9) << "stage 2 on the walk";
 }
 
+TEST_F(CpuMsa, AnAtOfTheGuestWhoseWalkTheHypervisorForbidsIsAnException) {
+  make_r82();
+  const SysReg s1e1r = sysreg(1, 0, 7, 8, 0);
+  // The guest's code has been translated before its tables go.
+  put_handler(kEl2Vectors + kFromLower,
+              Code()
+                  .set(reg::PRENR_EL2, 1)
+                  .add({add(9, 9, 1), sub(10, 9, 2), cbnz(10, 5), mrs(20, reg::ESR_EL2),
+                        mrs(23, reg::FAR_EL2), mrs(24, reg::HPFAR_EL2), kWfi, kEret}));
+  run_guest(Code().mov(9, 0).add({hvc(0)}).sys(s1e1r, kWindow), kHcrVm, setup(Code()));
+  EXPECT_EQ(cpu().x(9), 2u);
+  EXPECT_EQ(ec(), ExceptionClass::data_abort_lower);
+  EXPECT_EQ(iss() & 0x3f, fsc::translation(0));
+  EXPECT_EQ(bit(iss(), 7), true) << "S1PTW";
+  EXPECT_EQ(hpfar(), kTables >> 8);
+}
+
 }  // namespace
 }  // namespace trapline::test
