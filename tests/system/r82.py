@@ -133,5 +133,20 @@ class Hypervisor(SystemTest):
                 self.check_killed(trespass, how)
 
 
+class Alone(SystemTest):
+    def test_a_pmsa_guest_on_a_part_without_el2(self):
+        """alpha needs no hypervisor: it owns the board's UART, GIC and timer."""
+        done = subprocess.run([TRAPLINE, "run", "-M", "fvp-baser", "--el", "1", "-kernel",
+                               os.path.join(GUESTS, "r82_alpha.elf"), "--limit-time", "3500ms"],
+                              stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True)
+        self.assertEqual(done.returncode, 124, done.stderr)
+        under_hypervisor = [line for line in run("r82-hypervisor").lines
+                            if re.match(r"alpha: second [123],", line)]
+        alone = [line for line in done.stdout.replace("\r", "").split("\n")
+                 if line.startswith("alpha: second")]
+        self.assertEqual(alone, under_hypervisor)
+        self.assertEqual(len(alone), 3)
+
+
 if __name__ == "__main__":
     unittest.main()

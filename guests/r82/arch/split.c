@@ -3,6 +3,9 @@
 #include "arch.h"
 #include "pmsa.h"
 
+#define SVC_DONE (0xd4000001 | DONE_IMMEDIATE << 5)
+#define NOP 0xd503201f
+
 static const char* const granule = "regions have 64-byte granules, DDI 0600 C1.3";
 
 /// The regions 3 and up of `regime` as granules of two pages: read-write, read-only, none, and so
@@ -280,6 +283,39 @@ static void hot_data(void) {
         "a stack through three regions, 2000 times");
 }
 
+/// Zeroing a block, prefetching and literals.
+static void other_accesses(void) {
+  static const char* const zva = "DC ZVA is a store of its block, DDI 0487 C5.3; DDI 0600 C1.3";
+  const u64 block = 4ul << FIELD(MRS(dczid_el0), 3, 0);
+  point_value(block, 64, "DCZID_EL0 of a Cortex-R82", "the block of DC ZVA");
+  split_world(1);
+  prepare(arena + 0x608);
+  run_code(CODE("dc zva, x0"), 1);
+  point(seen.done && peek64(arena + 0x600) == 0 && peek64(arena + 0x638) == 0 &&
+            peek64(arena + 0x5f8) != 0 && peek64(arena + 0x640) != 0,
+        zva, "DC ZVA zeroes its 64 bytes in a split page");
+  prepare(arena + 0x648);
+  run_code(CODE("dc zva, x0"), 1);
+  point(outcome() == kTranslation && FIELD(seen.esr, 6, 6) && peek64(arena + 0x640) != 0, zva,
+        "DC ZVA where nothing matches");
+  area(kStage1, 1, arena + 0x600, arena + 0x63f, kRo);
+  prepare(arena + 0x600);
+  run_code(CODE("dc zva, x0"), 1);
+  point(outcome() == kPermission && FIELD(seen.esr, 6, 6), zva, "DC ZVA of a read-only region");
+  cpu.x[0] = arena + 0x640;
+  run_code(CODE("prfm pldl1keep, [x0]; prfm pstl1keep, [x0]"), 1);
+  point(seen.done, "a prefetch never faults, DDI 0487 C6.2", "PRFM where nothing matches");
+  // ldr x1, .+0x38; svc: the literal is in the same granule, then one behind it.
+  poke32(arena + 0x600, 0x58000000 | 0x38 / 4 << 5 | 1);
+  poke32(arena + 0x604, SVC_DONE);
+  run_at(arena + 0x600, kEl1h);
+  point(seen.done && cpu.x[1] == peek64(arena + 0x638), granule, "a literal in the code's region");
+  poke32(arena + 0x600, 0x58000000 | 0x40 / 4 << 5 | 1);
+  run_at(arena + 0x600, kEl1h);
+  point(outcome() == kTranslation && seen.far == arena + 0x640, granule,
+        "a literal where nothing matches");
+}
+
 /// A device register block seen through 64 bytes.
 static void split_device(void) {
   arch_reset();
@@ -294,9 +330,6 @@ static void split_device(void) {
 }
 
 // ---- Fetch -----------------------------------------------------------------------------------
-
-#define SVC_DONE (0xd4000001 | DONE_IMMEDIATE << 5)
-#define NOP 0xd503201f
 
 /// Fills [at, at + bytes) with NOPs and an SVC as the last instruction.
 static void nops(u64 at, u64 bytes) {
@@ -402,6 +435,7 @@ void test_split(void) {
   striped_data(kEl2, 0);
   forms_in_split_pages();
   over_boundaries();
+  other_accesses();
   hot_data();
   split_device();
   fetches(kStage1, 1);
