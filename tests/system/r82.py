@@ -2,8 +2,8 @@
 """The software of guests/r82 on the machine fvp-baser, and its architecture test on virt as well.
 r82.py [unittest arguments].
 
-TRAPLINE_GUESTS names the folder of the built guests, TRAPLINE_GUEST_CC their compiler, TRAPLINE_QEMU
-qemu-system-aarch64 where there is one."""
+TRAPLINE_GUESTS names the folder of the built guests, TRAPLINE_QEMU qemu-system-aarch64 where there is
+one. Golden traces (traces/r82-*) fix the digests."""
 import os
 import re
 import subprocess
@@ -12,19 +12,6 @@ import unittest
 from runs import TRAPLINE, SystemTest, run
 
 GUESTS = os.environ["TRAPLINE_GUESTS"]
-
-# Digests depend on every instruction of the guests, so on the compiler too; and on the device tree, in
-# which the hypervisor looks for its arguments.
-RECORDED_WITH = "12.2.0"
-DIGESTS = {
-    "r82-hypervisor": "69b3096cf878f62a59a32d32f3a16aa9",
-    "r82-trespass": "c076912e8373a60f3c57c5b3575c70cf",
-}
-
-
-def guest_compiler():
-    return subprocess.run([os.environ["TRAPLINE_GUEST_CC"], "-dumpfullversion"], check=True,
-                          capture_output=True, text=True).stdout.strip()
 
 
 class Tap(SystemTest):
@@ -79,19 +66,17 @@ class AProfile(Tap):
 
 
 class Hypervisor(SystemTest):
-    def check_digest(self, scenario):
+    def check(self, scenario):
         finished = run(scenario)
         self.assert_ended_well(finished)
-        if guest_compiler() == RECORDED_WITH:
-            self.assertEqual(finished.digest, DIGESTS[scenario], finished.explain())
         self.assert_same_run(finished, run(scenario, "--trace", os.devnull))
         return finished
 
     def test_three_guests(self):
-        self.check_digest("r82-hypervisor")
+        self.check("r82-hypervisor")
 
     def test_trespass(self):
-        finished = self.check_digest("r82-trespass")
+        finished = self.check("r82-trespass")
         self.assertFalse([line for line in finished.lines if "beta: second 11" in line],
                          finished.explain())
 

@@ -34,6 +34,8 @@ void protection_init(void) {
   MSR(S3_0_C6_C11_0, BAR(buffer + kGuard + 64, kEl1Rw, 3));  // PRBAR6
   MSR(S3_0_C6_C11_1, LAR(buffer + 0x1fff, kNormal));
   mpu_on();
+  write32(uart_base + 0x30, 0x301);  // UARTCR and UARTLCR_H: no firmware has enabled this UART.
+  write32(uart_base + 0x2c, 0x70);
 }
 
 void work(u64 tick) {

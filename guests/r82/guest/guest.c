@@ -115,8 +115,6 @@ static void interrupts_init(void) {
   gic_enable(kTimerInterrupt);
   gic_enable(uart_interrupt);
   *(volatile u64*)(GICD + 0x6000 + 8 * uart_interrupt) = 0;
-  write32(uart_base + 0x30, 0x301);
-  write32(uart_base + 0x2c, 0x70);
   write32(uart_base + kUartImsc, kRx | kRt);
   interval = MRS(cntfrq_el0) / kTicksPerSecond;
   next_tick = MRS(cntvct_el0) + interval;

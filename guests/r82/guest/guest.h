@@ -1,6 +1,6 @@
 // What the guests of the Armv8-R64 hypervisors share. The same image runs under guests/r82's own
-// hypervisor and, as an arm64 Image, under others: PSCI by HVC, a PL011 with its interrupt, a GICv3
-// and the virtual timer at the board's addresses.
+// hypervisor and, as an arm64 Image, under others: PSCI by HVC, the SBSA subset of a PL011
+// with its interrupt, a GICv3 and the virtual timer at the board's addresses.
 #pragma once
 
 #include "../../common/types.h"
