@@ -4,6 +4,8 @@
 // matters, every page that is executed gets a hook over all of it; code-map keys say whether pages
 // have to have one. Software that leaves A at 0 and keeps SP aligned pays nothing: the few
 // instructions that can make SP unaligned are found when a page is scanned (may_unalign_sp()).
+#include <cstring>
+
 #include "sim/arch/esr.h"
 #include "sim/cpu/unicorn_cpu.h"
 
@@ -98,9 +100,17 @@ void UnicornCpu::install_alignment_hook(VirtAddr pc) {
 void UnicornCpu::alignment_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
   UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
   if (cpu.rolling_back() || (!cpu.checks_alignment_ && !cpu.sp_unaligned_)) return;
-  if (pc - cpu.block_pc_ >= cpu.block_size_ || cpu.fetch_denied(pc)) return;
-  const std::optional<std::uint32_t> word = cpu.word_at(pc);
-  if (word) cpu.take_alignment_fault(pc, *word);
+  if (pc - cpu.block_pc_ >= cpu.block_size_) return;
+  // The block's page is in the code map, unless that was emptied since. What is read here soon tells
+  // most instructions apart.
+  const std::uint32_t* words = cpu.code_map_[(pc >> 12) % kCodeMapSize].words;
+  std::optional<std::uint32_t> word;
+  if (words) {
+    std::memcpy(&word.emplace(), words + ((pc >> 2) & 0x3ff), sizeof *words);
+  } else {
+    word = cpu.word_at(pc);
+  }
+  if (word && is_load_store(*word) && !cpu.fetch_denied(pc)) cpu.take_alignment_fault(pc, *word);
 }
 
 /// True if the load or store at `pc` in the current block may not go on, by SP or by its address.
