@@ -1,11 +1,23 @@
 // Random words, executed. A page is filled from the seed in parameter 2 and entered at its start; what
 // faults is stepped over, what leaves the page comes back to the next word. Whatever the words do to
-// registers and memory, this code included, is part of the test.
+// registers and memory, this code included, is part of the test. Parameter 3: bits of SCTLR to set.
         .include "hostile.inc"
         .global _start
         .set    confined, 1
         descend
 attack:
+        parameter x0, 0
+        parameter x1, 3
+        cbz     x0, 2f
+        tbnz    x0, #1, 1f
+        mrs     x2, sctlr_el1
+        orr     x2, x2, x1
+        msr     sctlr_el1, x2
+        b       2f
+1:      mrs     x2, sctlr_el2
+        orr     x2, x2, x1
+        msr     sctlr_el2, x2
+2:      isb
         ldr     x0, =refill
         ldr     x1, =resume_el1
         str     x0, [x1]

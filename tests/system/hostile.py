@@ -126,6 +126,10 @@ def fuzz_cases(seeds):
                        [el, seed * 0x1234567 & 0xffff if seed % 2 else 0,
                         (seed * 3 + el + 1) * 0x9e3779b97f4a7c15], (0, 1, 3, 124), limit="300k",
                        options=["-cpu", "max" if seed % 3 == 0 else "cortex-a57"])
+        for el in (1, 2):  # With alignment checks.
+            yield Case(f"fuzz-aligned-{seed}-el{el}", "fuzz_code",
+                       [el, 0, (seed * 5 + el) * 0x9e3779b97f4a7c15, 2], (0, 1, 3, 124),
+                       limit="300k", options=["-cpu", "max" if seed % 2 else "cortex-a57"])
 
 
 def table_cases():
