@@ -81,6 +81,16 @@ std::optional<SysReg> host_register(SysReg reg) {
   return std::nullopt;
 }
 
+bool is_max_only(std::uint32_t word) {
+  const auto access = sysreg_from_instruction(word);
+  if (!access || access->reg.op0() != 3) return false;
+  const SysReg reg = access->reg;
+  const unsigned op1 = reg.op1(), crn = reg.crn(), crm = reg.crm();
+  return (op1 == 3 && crn == 2 && crm == 4 && reg.op2() <= 1) ||  // RNDR, RNDRRS
+         (op1 == 4 && crn == 14 && crm == 3) ||                   // CNTHV_*_EL2
+         reg == reg::TTBR1_EL2 || (op1 == 0 && crn == 10 && crm == 4);
+}
+
 bool needs_replacement(std::uint32_t word) {
   const bool signed_extremum =
       (word & 0x3f20fc00) == 0x38204000 || (word & 0x3f20fc00) == 0x38205000;
@@ -89,6 +99,7 @@ bool needs_replacement(std::uint32_t word) {
 
 bool needs_interception(std::uint32_t word, Interception interception) {
   if (needs_replacement(word) || may_unalign_sp(word)) return true;
+  if (interception.max_only && is_max_only(word)) return true;
   if (!is_system_register_form(word)) return false;
   const SysReg reg{static_cast<std::uint16_t>(word >> 5)};
   const bool is_read = word & (1u << 21);

@@ -18,6 +18,7 @@ namespace trapline {
 struct Interception {
   bool vhe = false;   ///< FEAT_VHE: EL1 registers may mean EL2's.
   bool midr = false;  ///< MIDR_EL1 is not the engine's.
+  bool max_only = false;  ///< The engine has registers that are UNDEFINED: is_max_only().
 };
 
 /// Cost and interception points of one 4 KiB page of A64 code.
@@ -78,6 +79,10 @@ class CodePages {
 bool needs_interception(std::uint32_t word, Interception interception = {});
 /// True for LDSMAX, LDSMIN and their kin on 8, 16 and 32 bits, which Unicorn 2.1 compares unsigned.
 bool needs_replacement(std::uint32_t word);
+/// True for accesses to what Unicorn's max has of FEAT_VHE, FEAT_RNG and FEAT_LOR: RNDR, RNDRRS, the
+/// EL2 virtual timer, TTBR1_EL2 and the LORegion registers. The engine's random numbers and timer are
+/// the host's.
+bool is_max_only(std::uint32_t word);
 /// True for an instruction that can make SP unaligned: it writes SP with what is not known to be a
 /// multiple of 16.
 bool may_unalign_sp(std::uint32_t word);

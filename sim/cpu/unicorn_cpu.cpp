@@ -347,6 +347,7 @@ Interception interception_for(const std::vector<CpuConfig>& cpus) {
     const CpuModel& model = cpu_model(config.model);
     interception.vhe |= model.vhe;
     interception.midr |= model.midr != 0;
+    interception.max_only |= model.pmsa;
   }
   return interception;
 }

@@ -432,7 +432,7 @@ void UnicornCpu::install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& 
   for (const std::uint16_t index : code.intercepts) {
     const VirtAddr va = page + 4u * index;
     const std::uint32_t word = words[index];
-    if (needs_replacement(word) || may_unalign_sp(word)) {
+    if (needs_replacement(word) || may_unalign_sp(word) || (pmsa_ && is_max_only(word))) {
       if (!replaced_hooked_.insert(va).second) continue;
       hooks_.push_back({this, va, 0, false});
       uc_hook_add(engine_, &hooks_.back().handle, UC_HOOK_CODE,
@@ -453,14 +453,15 @@ void UnicornCpu::install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& 
   }
 }
 
-/// Before an instruction that the engine executes wrongly: it is executed here instead. Or before one
-/// that writes SP.
+/// Before an instruction that the engine executes wrongly, or that writes SP: it is executed here
+/// instead.
 void UnicornCpu::replaced_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
   UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
   if (cpu.rolling_back() || cpu.fetch_denied(pc)) return;
   const std::optional<std::uint32_t> word = cpu.word_at(pc);
   if (!word) return;
   if (may_unalign_sp(*word)) return cpu.write_sp(pc, *word);
+  if (cpu.pmsa_ && is_max_only(*word)) return cpu.undefined(pc, *word);
   const bool has_atomics = bits(cpu.model_.id(reg::ID_AA64ISAR0_EL1), 23, 20) != 0;
   if (!needs_replacement(*word) || !has_atomics) return;
   const auto decoded = decode_load_store(*word);

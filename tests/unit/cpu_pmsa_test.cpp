@@ -115,6 +115,42 @@ TEST_F(CpuR82, ScalableVectorsAreUndefined) {
   EXPECT_EQ(ec(), ExceptionClass::unknown);
 }
 
+TEST_F(CpuR82, InstructionsAreThoseOfTheDocumentation) {
+  // docs/cortex-r82.md. X1 points at data, X2 is 0.
+  const Word executed[] = {0xd500401f, 0xba000401, 0x3a00080d,              // CFINV, RMIF, SETF8
+                           0xf8bfc022, 0xd9400022, 0xd9000022,              // LDAPR, LDAPUR, STLUR
+                           0x2e829400, 0x0e22ec00, 0x2e828400, 0x1ee02800,  // UDOT FMLAL RDM FP16
+                           0xdac10020, 0xd503233f, 0xf8200022, 0x9ac04c00,  // PAC, LDADD, CRC32X
+                           0xd503221f, 0xd503229f, 0xd50330ff};             // ESB, CSDB, SB
+  const Word absent[] = {0xd503415f,
+                         mrs(2, sysreg(3, 3, 4, 2, 5)),  // DIT
+                         0xd503413f,
+                         mrs(2, sysreg(3, 3, 4, 2, 6)),   // SSBS
+                         msr(sysreg(1, 0, 8, 1, 0), 31),  // TLBI VMALLE1OS
+                         msr(sysreg(1, 0, 8, 6, 1), 31),  // TLBI RVAE1
+                         mrs(2, sysreg(3, 0, 1, 2, 1)),   // TRFCR_EL1
+                         mrs(2, sysreg(3, 3, 13, 2, 0)),  // AMCR_EL0
+                         mrs(2, sysreg(3, 0, 5, 3, 0)),   // ERRIDR_EL1
+                         mrs(2, sysreg(3, 0, 12, 1, 1)),  // DISR_EL1
+                         mrs(2, sysreg(3, 3, 2, 4, 0)),
+                         mrs(2, sysreg(3, 3, 2, 4, 1)),  // RNDR
+                         mrs(2, reg::CNTHV_CTL_EL2),
+                         mrs(2, reg::CNTHV_TVAL_EL2),
+                         mrs(2, reg::TTBR1_EL2),
+                         mrs(2, sysreg(3, 0, 10, 4, 3))};  // LORC_EL1
+  make_r82({.model = "cortex-r82", .timers = true});
+  const Code setup = Code().set(reg::CPACR_EL1, 3u << 20).set(reg::CPTR_EL2, 0x33ff & ~0x400u);
+  const auto undefined = [&](Word word) {
+    run_code(Code(setup).add({kIsb}).mov(2, 0).mov(1, kData).add({kNop, word}));
+    return vector_of(kEl2Vectors) == kFromSpx && ec() == ExceptionClass::unknown;
+  };
+  for (const Word word : executed) EXPECT_FALSE(undefined(word)) << std::hex << word;
+  for (const Word word : absent) {
+    EXPECT_TRUE(undefined(word)) << std::hex << word;
+    EXPECT_EQ(cpu().x(2), 0u) << std::hex << word;
+  }
+}
+
 TEST_F(CpuR82, MpuOffIsTheDefaultMap) {
   make_r82({.model = "cortex-r82",
             .mpu = {.default_map = {{kData - 1, {0xff, Shareability::non}, true},
