@@ -126,6 +126,7 @@ std::uint16_t NorFlash::word(std::uint64_t index) const {
 
 BusStatus NorFlash::read(const Access& access, std::uint64_t& value) {
   value = 0;
+  if (!inside(access)) return BusStatus::error;
   if (mode_ == Mode::array) {
     std::memcpy(&value, &array_[access.offset], access.size);
     return BusStatus::ok;
@@ -139,6 +140,7 @@ BusStatus NorFlash::read(const Access& access, std::uint64_t& value) {
 }
 
 BusStatus NorFlash::write(const Access& access, std::uint64_t value) {
+  if (!inside(access)) return BusStatus::error;
   const auto code = static_cast<std::uint8_t>(value);
   if (access.size >= kBusBytes && expect_ != Expect::program_data &&
       expect_ != Expect::buffer_data && (value >> 16 & 0xff) != code) {

@@ -69,6 +69,9 @@ class NorFlash final : public Device {
   void erase(std::uint64_t offset);
   void sequence_error();
   std::uint16_t word(std::uint64_t index) const;
+  bool inside(const Access& access) const {
+    return access.offset < array_.size() && access.size <= array_.size() - access.offset;
+  }
   std::uint64_t block_of(std::uint64_t offset) const { return offset / kBlockBytes; }
 
   std::span<std::uint8_t> array_;

@@ -182,6 +182,16 @@ TEST_F(NorFlashTest, WhatIsNotModelledIsNamed) {
                 "flash: the two chips are given different commands; both take the lower"});
 }
 
+TEST_F(NorFlashTest, AccessesAcrossTheEndAreRefused) {
+  std::uint64_t value = 0;
+  for (const std::uint64_t code : {0xffu, 0x90u, 0x40u}) {
+    command(0, code);
+    EXPECT_EQ(flash.read({.offset = kSize - 4, .size = 8}, value), BusStatus::error);
+    EXPECT_EQ(flash.write({.offset = kSize - 4, .size = 8}, 0), BusStatus::error);
+    EXPECT_EQ(flash.read({.offset = kSize - 4, .size = 4}, value), BusStatus::ok);
+  }
+}
+
 TEST(NorFlash, OddSizesAreRefused) {
   std::vector<std::uint8_t> array(3 * kBlock);
   EXPECT_THROW(NorFlash("flash", array, {}), std::invalid_argument);
