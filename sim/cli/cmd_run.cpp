@@ -13,9 +13,11 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
 #include "sim/cli/log.h"
+#include "sim/cli/tarmac_files.h"
 #include "sim/cli/terminal.h"
 #include "sim/machine/boot.h"
 #include "sim/machine/machine.h"
+#include "sim/machine/machine_type.h"
 #include "sim/report/outcome.h"
 #include "sim/report/run_facts.h"
 #include "sim/report/stats.h"
@@ -74,6 +76,7 @@ class RunSession {
   void add_uart(unsigned index, const UartSpec& uart);
   void add_script(unsigned index, std::vector<ScriptStep> steps);
   void attach_scripts();
+  void open_tarmac(MachineHooks& hooks);
   void open_trace();
   void close_trace(const RunResult& result);
   void poll();
@@ -88,6 +91,7 @@ class RunSession {
   std::optional<HostOutput> stats_file_;
   std::optional<HostOutput> trace_file_;
   std::optional<TraceWriter> trace_;
+  std::optional<TarmacFiles> tarmac_;
   MpuUsage mpus_;
   SignalWatch signals_;
   EscapeDecoder escapes_;
@@ -116,6 +120,7 @@ RunSession::RunSession(const Scenario& scenario)
   }
   MachineHooks hooks;
   hooks.sinks.push_back(&mpus_);
+  open_tarmac(hooks);
   open_trace();
   if (trace_) hooks.sinks.push_back(&*trace_);
   for (unsigned n = 0; n < scenario.uarts.size(); ++n) {
@@ -159,6 +164,14 @@ void RunSession::add_script(unsigned index, std::vector<ScriptStep> steps) {
   if (steps.empty()) return;
   scripts_.push_back({index, std::make_unique<UartScript>(index, std::move(steps))});
   fan_outs_[index]->add(*scripts_.back().player);
+}
+
+void RunSession::open_tarmac(MachineHooks& hooks) {
+  if (!scenario_.tarmac) return;
+  const bool secure = machine_type(scenario_.machine.machine).secure();
+  tarmac_.emplace(*scenario_.tarmac, scenario_.machine.cpus, secure);
+  hooks.sinks.push_back(&*tarmac_);
+  hooks.instructions = &*tarmac_;
 }
 
 void RunSession::open_trace() {
@@ -273,6 +286,10 @@ int RunSession::finish(const RunResult& result, double seconds) {
     stats_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
   }
   close_trace(result);
+  if (tarmac_) {
+    const auto error = tarmac_->close();
+    if (error && !output_error_) output_error_ = error;
+  }
   mpus_.finish();
   if (stats_file_) {
     stats_file_->write(stats_json(result, host, mpus_));

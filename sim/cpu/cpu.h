@@ -21,6 +21,7 @@ namespace trapline {
 class Bus;
 class EventHub;
 class GenericTimer;
+class InstructionSink;
 class Timeline;
 class TimingModel;
 
@@ -141,6 +142,8 @@ struct CpuEnvironment {
   /// exceptions, stores to code...), so that the host is heard however slowly a slice goes. It must
   /// not change the machine, other than by Cpu::request_stop() or new input.
   std::function<void()> host_poll{};
+  /// Watches every instruction; slow. May be null.
+  InstructionSink* instructions = nullptr;
 };
 
 /// The CPUs of one machine and what keeps them coherent: TLBI and instruction-cache broadcast, code

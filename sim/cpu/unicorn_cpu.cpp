@@ -40,6 +40,7 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
       timing_(environment.timing),
       traps_(environment.traps),
       host_poll_(environment.host_poll),
+      watcher_(environment.instructions),
       pages_(pages),
       pmu_(*this) {
   create_engine();
@@ -86,6 +87,11 @@ void UnicornCpu::create_engine() {
   check(uc_hook_add(engine_, &handle, UC_HOOK_BLOCK, reinterpret_cast<void*>(&block_callback),
                     this, 1, 0),
         "a block hook");
+  if (watcher_) {
+    check(uc_hook_add(engine_, &handle, UC_HOOK_CODE, reinterpret_cast<void*>(&watch_callback),
+                      this, 1, 0),
+          "an instruction hook");
+  }
   check(uc_hook_add(engine_, &handle, UC_HOOK_INTR, reinterpret_cast<void*>(&interrupt_callback),
                     this, 1, 0),
         "an exception hook");

@@ -28,6 +28,7 @@
 #include "sim/cpu/vmsa.h"
 #include "sim/time/timeline.h"
 #include "sim/trace/hub.h"
+#include "sim/trace/instruction.h"
 
 namespace trapline {
 
@@ -177,6 +178,13 @@ class UnicornCpu final : public Cpu,
   std::uint64_t cycles_at(Time when) const;
   std::uint64_t current_cycles() const;
   std::uint64_t hash_state();
+
+  // unicorn_watch.cpp
+  static void watch_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
+  void watch(VirtAddr pc);
+  void deliver_watched(std::uint64_t retired);
+  bool read_watched(MemoryContents& memory) const;
+  std::optional<PhysAddr> known_physical(VirtAddr va) const;
 
   // unicorn_run.cpp: blocks, sampling, slices
   static void block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
@@ -384,6 +392,8 @@ class UnicornCpu final : public Cpu,
   const TimingModel& timing_;
   TrapPort* traps_;
   std::function<void()> host_poll_;
+  InstructionSink* watcher_;
+  std::optional<ExecutedInstruction> watched_;  ///< Noted, and perhaps not executed yet.
   unsigned slow_events_ = 0;  ///< Since host_poll_ was last called.
   CodePages& pages_;
   uc_engine* engine_ = nullptr;

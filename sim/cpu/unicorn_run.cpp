@@ -383,6 +383,7 @@ PauseReason UnicornCpu::run(const Slice& slice) {
     }
     at = pc();
   }
+  deliver_watched(instructions_);
   timeline_.set_source(nullptr);
   running_ = false;
   timeline_.advance_to(current_time());

@@ -269,6 +269,7 @@ class FvpBaserMachine final : public MachineType {
   std::uint64_t default_ram_bytes() const override { return 2 * kGiB; }
   unsigned uarts() const override { return kFvpUarts; }
   Secondaries secondaries() const override { return Secondaries::together; }
+  bool secure() const override { return true; }
 
   void check(const MachineConfig& config) const override {
     if (config.gic != 3) {

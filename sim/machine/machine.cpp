@@ -137,7 +137,8 @@ void Machine::Assembly::build_cpus() {
                            .events = events,
                            .timing = *timing,
                            .traps = firmware.get(),
-                           .host_poll = [this] { poll(); }},
+                           .host_poll = [this] { poll(); },
+                           .instructions = hooks.instructions},
                           configs);
 }
 

@@ -13,6 +13,7 @@
 #include "sim/machine/run_result.h"
 #include "sim/time/clock.h"
 #include "sim/trace/event.h"
+#include "sim/trace/instruction.h"
 
 namespace trapline {
 
@@ -20,6 +21,7 @@ namespace trapline {
 struct MachineHooks {
   std::vector<CharacterPort*> uarts;  ///< By UART number; nullptr or absent: output is dropped.
   std::vector<Sink*> sinks;           ///< Observers of events. They cannot change the run.
+  InstructionSink* instructions = nullptr;  ///< Observer of instructions. The run becomes slow.
   /// Called about every 10 ms of host time, and before virtual time skips over an idle stretch.
   std::function<void()> host_poll;
   /// Somebody may type: a machine that is idle for ever is not stuck, and idle time is skipped in

@@ -52,6 +52,7 @@ class MachineType {
   virtual std::uint64_t default_ram_bytes() const = 0;
   virtual unsigned uarts() const = 0;
   virtual Secondaries secondaries() const = 0;
+  virtual bool secure() const = 0;  ///< CPUs are in Secure state, as Armv8-R64 always is.
 
   /// Checks what this machine can and cannot have. Throws ImageError.
   virtual void check(const MachineConfig& config) const = 0;

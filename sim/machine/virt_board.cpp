@@ -239,6 +239,7 @@ class VirtMachine final : public MachineType {
   std::uint64_t default_ram_bytes() const override { return kGiB; }
   unsigned uarts() const override { return 1; }
   Secondaries secondaries() const override { return Secondaries::psci; }
+  bool secure() const override { return false; }
 
   void check(const MachineConfig& config) const override {
     if (config.gic != 2 && config.gic != 3) {

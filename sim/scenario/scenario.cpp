@@ -103,6 +103,24 @@ std::string parse_log_level(std::string_view text) {
   return std::string(text);
 }
 
+TarmacSpec parse_tarmac(std::string_view text) {
+  TarmacSpec spec;
+  for (const KeyValue& item : parse_key_value_list(text, "file")) {
+    if (item.key == "file") {
+      spec.path = item.value;
+    } else if (item.key == "from") {
+      spec.from = parse_count(item.value);
+    } else if (item.key == "to") {
+      spec.to = parse_count(item.value);
+    } else {
+      throw std::invalid_argument(
+          fmt::format("'{}' is not one of file, from, to", item.key));
+    }
+  }
+  if (spec.path.empty()) throw std::invalid_argument("no file is named");
+  return spec;
+}
+
 UartSpec& uart_of(Scenario& scenario, unsigned index) {
   if (index >= kMaxUarts) {
     throw std::invalid_argument(fmt::format("UART {} is not one of 0 to {}", index, kMaxUarts - 1));

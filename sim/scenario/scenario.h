@@ -78,6 +78,18 @@ struct Expectations {
   std::vector<CounterLimit> counters;
 };
 
+/// A trace of instructions in Arm's Tarmac format.
+struct TarmacSpec {
+  std::string path;  ///< "-" is standard output; several CPUs add ".cpuN".
+  std::uint64_t from = 0;  ///< Instructions of each CPU, both ends inclusive.
+  std::uint64_t to = ~std::uint64_t{0};
+
+  friend bool operator==(const TarmacSpec&, const TarmacSpec&) = default;
+};
+
+/// Parses FILE[,from=N][,to=N]; ",," is a comma in the file's name. Throws std::invalid_argument.
+TarmacSpec parse_tarmac(std::string_view text);
+
 struct Scenario {
   std::string file;  ///< The scenario file; empty if everything came from the command line.
   std::string title;
@@ -90,6 +102,7 @@ struct Scenario {
   std::string stats_path;  ///< Empty: no statistics file. "-" is standard output.
   std::string trace_path;  ///< Empty: no trace. "-" is standard output, as text.
   EventSet trace_events = EventSet::standard();  ///< What the trace holds.
+  std::optional<TarmacSpec> tarmac;
   std::string log_level = "warn";
   /// Unset: interactive if UART 0 has a terminal on both sides.
   std::optional<bool> interactive;

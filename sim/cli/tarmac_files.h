@@ -1,0 +1,39 @@
+// `--tarmac`: one file a CPU.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/cli/console.h"
+#include "sim/scenario/scenario.h"
+#include "sim/trace/tarmac.h"
+
+namespace trapline {
+
+class TarmacFiles final : public Sink, public InstructionSink {
+ public:
+  /// Creates the files. Throws ScenarioError.
+  TarmacFiles(const TarmacSpec& spec, unsigned cpus, bool secure);
+
+  void on_event(const Event& event) override;
+  bool wants(unsigned, std::uint64_t number) const override {
+    return number >= from_ && number <= to_;
+  }
+  void on_instruction(const ExecutedInstruction& instruction) override;
+
+  /// Closes the files; the first error there was.
+  std::optional<std::string> close();
+
+ private:
+  struct File {
+    HostOutput output;
+    std::unique_ptr<TarmacWriter> writer;
+  };
+
+  std::uint64_t from_, to_;
+  std::vector<std::unique_ptr<File>> files_;  // By CPU.
+};
+
+}  // namespace trapline

@@ -1,0 +1,81 @@
+// Watching single instructions, for traces. A hook before each one notes it; whether it was executed
+// shows in the count of retired instructions at the next one, or where the CPU leaves the engine.
+// Nothing here translates an address that the guest did not, so a watched run is like any other.
+#include <algorithm>
+#include <cstring>
+
+#include "sim/arch/pstate.h"
+#include "sim/cpu/unicorn_cpu.h"
+
+namespace trapline {
+
+void UnicornCpu::watch_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* self) {
+  static_cast<UnicornCpu*>(self)->watch(pc);
+}
+
+/// The engine is about to execute the instruction at `pc`.
+void UnicornCpu::watch(VirtAddr pc) {
+  if (pc - block_pc_ >= block_size_) return;  // The block was left.
+  const std::uint64_t number = instructions_ - ((block_pc_ + block_size_ - pc) >> 2);
+  deliver_watched(number);
+  if (!watcher_->wants(config_.index, number)) return;
+  const std::optional<std::uint32_t> word = word_at(pc);
+  if (!word) return;
+  watched_.emplace();
+  ExecutedInstruction& instruction = *watched_;
+  instruction.cpu = config_.index;
+  instruction.el = el_;
+  instruction.sp_el0 = (pstate() & 1) == 0;
+  instruction.number = number;
+  instruction.pc = pc;
+  instruction.pa = known_physical(pc).value_or(pc);
+  instruction.word = *word;
+  const std::optional<LoadStore> access = decode_load_store(*word);
+  if (!access || !(access->reads() || access->writes()) || access->total_bytes() == 0) return;
+  emulated_pc_ = pc;
+  instruction.memory.emplace();
+  instruction.memory->va = untagged(load_store_address(*access, *this));
+  instruction.memory->bytes = std::min(access->total_bytes(), MemoryContents::kMostBytes);
+  instruction.memory->write = access->writes();
+}
+
+/// Hands on the instruction noted last if it was executed: `retired` are those that were.
+void UnicornCpu::deliver_watched(std::uint64_t retired) {
+  if (!watched_) return;
+  if (retired > watched_->number) {
+    for (unsigned n = 0; n < watched_->x.size(); ++n) watched_->x[n] = x(n);
+    watched_->sp = get_sp();
+    watched_->pstate = pstate();
+    if (watched_->memory && !read_watched(*watched_->memory)) watched_->memory.reset();
+    watcher_->on_instruction(*watched_);
+  }
+  watched_.reset();
+}
+
+/// False where the access was not to RAM.
+bool UnicornCpu::read_watched(MemoryContents& memory) const {
+  const std::optional<PhysAddr> first = known_physical(memory.va);
+  if (!first) return false;
+  memory.pa = *first;
+  for (unsigned done = 0; done < memory.bytes;) {
+    const VirtAddr va = memory.va + done;
+    const std::optional<PhysAddr> pa = known_physical(va);
+    const Ram* ram = pa ? bus_.ram_at(*pa) : nullptr;
+    if (!ram) return false;
+    const unsigned part = std::min(memory.bytes - done, 0x1000 - static_cast<unsigned>(va & 0xfff));
+    std::memcpy(memory.data.data() + done, ram->host(*pa), part);
+    done += part;
+  }
+  return true;
+}
+
+/// Where `va` leads by what the TLB holds.
+std::optional<PhysAddr> UnicornCpu::known_physical(VirtAddr va) const {
+  if (pmsa_ && !(context_.regime == Regime::el1_0 && controls_el1_.stage2_by_mpu)) return va;
+  const SoftTlb::Entry* entry = tlb_.find(context_.asid, va);
+  if (!entry) entry = tlb_.find(context_.global, va);
+  if (!entry) return std::nullopt;
+  return entry->pa_page | (va & 0xfff);
+}
+
+}  // namespace trapline

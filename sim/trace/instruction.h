@@ -1,0 +1,48 @@
+// One instruction that a CPU executed, and whoever watches them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "sim/arch/types.h"
+
+namespace trapline {
+
+/// RAM that a load or store went to, as it is after the instruction.
+struct MemoryContents {
+  static constexpr unsigned kMostBytes = 64;
+
+  VirtAddr va = 0;
+  PhysAddr pa = 0;
+  unsigned bytes = 0;  ///< 1 to kMostBytes.
+  bool write = false;
+  std::array<std::uint8_t, kMostBytes> data{};
+};
+
+struct ExecutedInstruction {
+  unsigned cpu = 0;
+  El el = El::el0;      ///< In which it was executed.
+  bool sp_el0 = false;  ///< PSTATE.SP was 0: SP is SP_EL0.
+  std::uint64_t number = 0;  ///< Instructions the CPU retired before it.
+  VirtAddr pc = 0;
+  PhysAddr pa = 0;
+  std::uint32_t word = 0;
+  // After it; for one that took an exception, before the exception changed anything.
+  std::array<std::uint64_t, 31> x{};
+  std::uint64_t sp = 0;
+  std::uint32_t pstate = 0;
+  /// Absent for instructions that do not access memory or access a device.
+  std::optional<MemoryContents> memory{};
+};
+
+/// Whoever watches instructions. It must not change the run.
+class InstructionSink {
+ public:
+  virtual ~InstructionSink() = default;
+  /// Whether the CPU's instruction with this number is of interest. Asked for each: be quick.
+  virtual bool wants(unsigned cpu, std::uint64_t number) const = 0;
+  virtual void on_instruction(const ExecutedInstruction& instruction) = 0;
+};
+
+}  // namespace trapline

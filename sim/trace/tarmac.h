@@ -1,0 +1,49 @@
+// Instructions as Arm's Tarmac text: IT, R, MR, MW and E lines, as Fast Models write them and Arm's
+// public trace utilities read them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "sim/trace/event.h"
+#include "sim/trace/instruction.h"
+
+namespace trapline {
+
+/// Writes one CPU's instructions. As a Sink it takes exceptions from the events of the same run.
+class TarmacWriter {
+ public:
+  using Output = std::function<void(std::string_view text)>;
+
+  /// `secure`: addresses and levels are marked as Secure state's. Throws std::runtime_error where the
+  /// disassembler does not start.
+  TarmacWriter(unsigned cpu, bool secure, Output output);
+  ~TarmacWriter();
+
+  void on_event(const Event& event);
+  void on_instruction(const ExecutedInstruction& instruction);
+
+ private:
+  class Disassembler;
+
+  void lead(std::uint64_t number);
+  void write_exception(const ExecutedInstruction& first);
+  void write_registers(const ExecutedInstruction& instruction);
+  void write_memory(const ExecutedInstruction& instruction);
+
+  unsigned cpu_;
+  bool secure_;
+  Output output_;
+  std::unique_ptr<Disassembler> disassembler_;
+  std::string text_;  // Of the instruction being written.
+  bool exception_ = false;  // Taken, and its vector not seen yet.
+  std::array<std::uint64_t, 31> x_{};
+  std::uint64_t sp_ = 0;
+  std::uint32_t pstate_ = 0;
+};
+
+}  // namespace trapline
