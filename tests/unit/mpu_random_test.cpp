@@ -1,7 +1,7 @@
 // The MPU's look-up against the oracle: random regions, controls and accesses, with boundaries and
 // overlaps weighted, and random programs of register writes.
 //
-// TRAPLINE_MPU_CASES sets the number of look-ups (1,000,000 by default, the register programs make
+// TRAPLINE_MPU_CASES sets the number of look-ups (10,000,000 by default, the register programs make
 // a tenth of that), TRAPLINE_MPU_SEED the first seed.
 #include <gtest/gtest.h>
 
@@ -270,7 +270,7 @@ void check_uniform(Dice& dice, const State& state, const MpuControls& controls,
 }
 
 TEST(MpuRandomTest, LookUpAgreesWithTheOracle) {
-  const Word cases = from_environment("TRAPLINE_MPU_CASES", 1'000'000);
+  const Word cases = from_environment("TRAPLINE_MPU_CASES", 10'000'000);
   const Word seed = from_environment("TRAPLINE_MPU_SEED", 1);
   constexpr Word kAccesses = 200;
   unsigned uniform_pages = 0, split_pages = 0;
@@ -467,7 +467,7 @@ class RegisterProgram {
 };
 
 TEST(MpuRandomTest, RegisterProgramsAgreeWithTheOracle) {
-  const Word steps = from_environment("TRAPLINE_MPU_CASES", 1'000'000) / 10;
+  const Word steps = from_environment("TRAPLINE_MPU_CASES", 10'000'000) / 10;
   const Word seed = from_environment("TRAPLINE_MPU_SEED", 1);
   constexpr unsigned kSteps = 400;
   for (Word program = 0; program * kSteps < steps; ++program) {
