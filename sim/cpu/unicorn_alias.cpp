@@ -5,8 +5,9 @@
 // with the exact PC, and then calls back to make it. What the hook refuses is executed outside the
 // engine as it would be without all this, and takes its fault there.
 //
-// A load that is refused stops at once. A store lets the rest of its block run, so registers are
-// saved then, nothing that has an effect is let happen, and they are put back.
+// A refused access stops the engine at once, with registers as before the instruction: it looks for
+// a reason to stop behind each load and store. What its helpers store piece by piece (DC ZVA, CASP)
+// stops at the next piece, which no longer finds the page in the TLB.
 #include <cstring>
 
 #include "sim/cpu/unicorn_cpu.h"
@@ -20,13 +21,12 @@ constexpr PhysAddr kImage = 1ull << 44;  ///< Added to physical addresses.
 }  // namespace
 
 void UnicornCpu::map_images() {
-  // Older versions neither know the PC there nor stop at a load.
-  if (!exact_pc_in_fill_) return;
+  // Older versions neither know the PC in the hook nor stop at a refused load.
+  constexpr unsigned kVersion = 2u << 24 | 1u << 16 | 4u << 8;
+  if (!exact_pc_in_fill_ || uc_version(nullptr, nullptr) < kVersion) return;
   for (const auto& ram : bus_.rams()) {
-    pmsa_->images.push_back({this, ram.get()});
-    Image* image = &pmsa_->images.back();
     const PhysAddr base = kImage | ram->base();
-    if (uc_mmio_map(engine_, base, ram->size(), &image_read, image, &image_write, image) !=
+    if (uc_mmio_map(engine_, base, ram->size(), &image_read, ram.get(), &image_write, ram.get()) !=
             UC_ERR_OK ||
         uc_mem_protect(engine_, base, ram->size(), UC_PROT_NONE) != UC_ERR_OK) {
       throw EngineError("the execution engine refused an image of RAM " + ram->name());
@@ -35,21 +35,21 @@ void UnicornCpu::map_images() {
   uc_hook handle;
   uc_hook_add(engine_, &handle, UC_HOOK_MEM_READ_PROT | UC_HOOK_MEM_WRITE_PROT,
               reinterpret_cast<void*>(&image_callback), this, kImage, kImage * 2 - 1);
-  uc_context_alloc(engine_, &pmsa_->rollback);
+  pmsa_->has_images = true;
 }
 
-std::uint64_t UnicornCpu::image_read(uc_engine*, std::uint64_t offset, unsigned size, void* image) {
-  const Ram& ram = *static_cast<Image*>(image)->ram;
+std::uint64_t UnicornCpu::image_read(uc_engine*, std::uint64_t offset, unsigned size,
+                                     void* of_ram) {
+  const Ram& ram = *static_cast<Ram*>(of_ram);
   std::uint64_t value = 0;
   std::memcpy(&value, ram.host(ram.base() + offset), size);
   return value;
 }
 
 void UnicornCpu::image_write(uc_engine*, std::uint64_t offset, unsigned size, std::uint64_t value,
-                             void* image) {
-  const Image& to = *static_cast<Image*>(image);
-  if (to.cpu->pmsa_->roll_back) return;
-  std::memcpy(to.ram->host(to.ram->base() + offset), &value, size);
+                             void* of_ram) {
+  Ram& ram = *static_cast<Ram*>(of_ram);
+  std::memcpy(ram.host(ram.base() + offset), &value, size);
 }
 
 bool UnicornCpu::image_callback(uc_engine*, uc_mem_type type, std::uint64_t pa, int size,
@@ -69,12 +69,7 @@ bool UnicornCpu::on_image_access(PhysAddr pa, unsigned size, AccessKind kind) {
     return true;
   }
   pending_ = {.kind = Pending::Kind::split_data, .access = kind, .va = pa, .pa = pa};
-  if (kind == AccessKind::write) {
-    uc_context_save(engine_, pmsa_->rollback);
-    pmsa_->roll_back = true;
-    attention_ = 0;
-    flush_engine_tlb();  // Whatever else the block accesses comes to on_fill().
-  }
+  flush_engine_tlb();  // Whatever else the instruction accesses comes to on_fill().
   return false;
 }
 
@@ -113,22 +108,28 @@ bool UnicornCpu::unprivileged_in_block() {
 
 /// A split page is asked for as data. True if its image may be used.
 bool UnicornCpu::fill_image(VirtAddr va, uc_tlb_entry& out) {
-  if (!pmsa_->rollback) return false;
+  if (!pmsa_->has_images) return false;
   const bool privileged = el_ != El::el0 && !unprivileged_in_block();
   if (el_ != El::el0 && !privileged) return false;  // Which of both, only the instruction says.
-  // An access across the border from the page before is not asked about: the first granule must
-  // allow it.
-  Fault fault;
-  const SoftTlb::Entry* entry =
-      lookup(va & ~kPageMask, AccessKind::read, privileged, pan_active(), fault);
-  if (!entry || !entry->permissions.allows(AccessKind::write, privileged)) return false;
-  const PhysAddr pa = entry->pa_page;
+  const VirtAddr page = va & ~kPageMask;
+  const bool tables = context_.regime == Regime::el1_0 && controls_el1_.stage2_by_mpu;
+  const auto allowed = [&](VirtAddr at, AccessKind kind) {
+    Fault fault;
+    return lookup(at, kind, privileged, pan_active(), fault) != nullptr;
+  };
+  // The engine does not ask about the end of an access that begins in the page before. So either
+  // there is none, or it is allowed. (What is mapped before a guest's page is not held on to.)
+  for (const AccessKind kind : {AccessKind::read, AccessKind::write}) {
+    if (!allowed(page, kind) && (tables || allowed(page - 1, kind))) return false;
+  }
+  const PhysAddr pa = tables ? pmsa_->found.pa_page : page;
   CodePages::Slot* slot = pages_.slot(pa);
-  if (!slot || slot->executable || slot->read_only || entry->needs_dirty_update) return false;
+  if (!slot || slot->executable || slot->read_only) return false;
   slot->writable = true;
   out.paddr = kImage | pa | (va & kPageMask);
   out.perms = static_cast<uc_prot>(UC_PROT_READ | UC_PROT_WRITE);
   pmsa_->view.filled(mpu_regime(), pa);
+  if (!tables) pmsa_->view.filled(mpu_regime(), pa - 1);
   return true;
 }
 

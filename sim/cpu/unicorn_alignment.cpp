@@ -99,7 +99,7 @@ void UnicornCpu::install_alignment_hook(VirtAddr pc) {
 
 void UnicornCpu::alignment_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
   UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
-  if (cpu.rolling_back() || (!cpu.checks_alignment_ && !cpu.sp_unaligned_)) return;
+  if (!cpu.checks_alignment_ && !cpu.sp_unaligned_) return;
   if (pc - cpu.block_pc_ >= cpu.block_size_) return;
   // The block's page is in the code map, unless that was emptied since. What is read here soon tells
   // most instructions apart.

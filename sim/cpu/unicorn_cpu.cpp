@@ -64,7 +64,6 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
 
 UnicornCpu::~UnicornCpu() {
   if (reset_state_) uc_context_free(reset_state_);
-  if (pmsa_ && pmsa_->rollback) uc_context_free(pmsa_->rollback);
   if (engine_) uc_close(engine_);
 }
 

@@ -282,22 +282,16 @@ class UnicornCpu final : public Cpu,
   Swap compare_and_swap64(PhysAddr pa, std::uint64_t expected, std::uint64_t desired) override;
 
   // unicorn_alias.cpp
-  /// A RAM of which the engine has a second image.
-  struct Image {
-    UnicornCpu* cpu;
-    Ram* ram;
-  };
   void map_images();
-  static std::uint64_t image_read(uc_engine*, std::uint64_t offset, unsigned size, void* image);
+  static std::uint64_t image_read(uc_engine*, std::uint64_t offset, unsigned size, void* of_ram);
   static void image_write(uc_engine*, std::uint64_t offset, unsigned size, std::uint64_t value,
-                          void* image);
+                          void* of_ram);
   static bool image_callback(uc_engine*, uc_mem_type type, std::uint64_t pa, int size,
                              std::int64_t value, void* self);
   bool on_image_access(PhysAddr pa, unsigned size, AccessKind kind);
   bool image_allows(PhysAddr pa, AccessKind kind);
   bool unprivileged_in_block();
   bool fill_image(VirtAddr va, uc_tlb_entry& out);
-  bool rolling_back() const { return pmsa_ && pmsa_->roll_back; }
 
   // unicorn_pmsa.cpp
   void refresh_mpu_controls();
@@ -439,9 +433,7 @@ class UnicornCpu final : public Cpu,
     VirtAddr found_last = 0;       ///< The last address of the page that it holds for.
     bool found_split = false;      ///< Another answer holds for part of the page.
     std::optional<Fault> walk_fault;  ///< Of stage 2, on a descriptor of VMSAv8-64 at EL1.
-    std::deque<Image> images;
-    uc_context* rollback = nullptr;  ///< Null where the engine cannot have images.
-    bool roll_back = false;          ///< Registers are to be put back to what it holds.
+    bool has_images = false;
     /// Answers for granules of split pages, until `epoch` moves.
     struct Allowed {
       std::uint64_t key = ~0ull;

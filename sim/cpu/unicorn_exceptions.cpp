@@ -42,10 +42,6 @@ void UnicornCpu::interrupt_callback(uc_engine*, std::uint32_t index, void* self)
 }
 
 void UnicornCpu::on_exception(std::uint32_t index) {
-  if (rolling_back()) {
-    uc_emu_stop(engine_);
-    return;
-  }
   const VirtAddr at = pc();
   if (index == kUndefined && trapped_at_exit(at)) return on_exit_point(at + 4);
   settle(at);

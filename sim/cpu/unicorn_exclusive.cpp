@@ -68,7 +68,7 @@ void UnicornCpu::watch_exclusive_stores(VirtAddr pc) {
 /// Before a store exclusive or CLREX that once followed such a load.
 void UnicornCpu::exclusive_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
   UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
-  if (!cpu.monitor_.set || cpu.rolling_back() || cpu.fetch_denied(pc)) return;
+  if (!cpu.monitor_.set || cpu.fetch_denied(pc)) return;
   const std::optional<std::uint32_t> word = cpu.word_at(pc);
   if (!word) return;
   if (is_clrex(*word)) {

@@ -68,7 +68,6 @@ void UnicornCpu::install_fp_hooks(VirtAddr pc) {
 
 void UnicornCpu::fp_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
   UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
-  if (cpu.rolling_back()) return;
   cpu.refresh_context();
   if (!cpu.fp_off() || cpu.fetch_denied(pc)) return;
   const std::optional<std::uint32_t> word = cpu.word_at(pc);

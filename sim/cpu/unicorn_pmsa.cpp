@@ -142,8 +142,7 @@ void UnicornCpu::install_split_hooks(VirtAddr pc) {
 
 /// Before an instruction in a granule that at some time was not to be executed.
 void UnicornCpu::split_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
-  UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
-  if (!cpu.rolling_back()) cpu.fetch_denied(pc);
+  static_cast<const HookPoint*>(hook)->cpu->fetch_denied(pc);
 }
 
 /// True if the instruction at `pc` in the current block must not be executed, or the block was left

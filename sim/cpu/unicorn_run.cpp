@@ -57,7 +57,6 @@ void UnicornCpu::on_block_slow(VirtAddr pc, std::uint32_t size) {
 /// Everything that most blocks do not need. False: the block must not be counted, because PC was
 /// moved or the engine was told to stop.
 bool UnicornCpu::block_slow(VirtAddr pc) {
-  if (rolling_back()) return false;
   note_slow_event();
   if (cycles_ >= attention_) {
     if (!release_pages_.empty()) {
@@ -357,10 +356,6 @@ PauseReason UnicornCpu::run(const Slice& slice) {
     pending_.kind = Pending::Kind::none;
     const uc_err error = uc_emu_start(engine_, at, ~0ull, 0, 0);
     note_slow_event();
-    if (rolling_back()) {
-      uc_context_restore(engine_, pmsa_->rollback);
-      pmsa_->roll_back = false;
-    }
     at = pc();
     for (const PhysAddr page : std::exchange(release_pages_, {})) {
       complex_.release_code(page, *pages_.slot(page));

@@ -68,7 +68,6 @@ std::uint32_t UnicornCpu::sysreg_callback(uc_engine*, uc_arm64_reg rt,
 
 std::uint32_t UnicornCpu::on_sysreg(SysReg reg, bool is_read, uc_arm64_reg rt,
                                     std::uint64_t value, VirtAddr pc) {
-  if (rolling_back()) return kPassOn;
   // The block was counted whole; between here and its end nothing has run yet.
   cycle_adjust_ = cost_from(pc);
   instruction_adjust_ =
@@ -457,7 +456,7 @@ void UnicornCpu::install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& 
 /// instead.
 void UnicornCpu::replaced_callback(uc_engine*, std::uint64_t pc, std::uint32_t, void* hook) {
   UnicornCpu& cpu = *static_cast<const HookPoint*>(hook)->cpu;
-  if (cpu.rolling_back() || cpu.fetch_denied(pc)) return;
+  if (cpu.fetch_denied(pc)) return;
   const std::optional<std::uint32_t> word = cpu.word_at(pc);
   if (!word) return;
   if (may_unalign_sp(*word)) return cpu.write_sp(pc, *word);

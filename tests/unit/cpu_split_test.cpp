@@ -65,7 +65,8 @@ TEST_F(CpuSplit, NothingRemainsOfWhatFollowsARefusedStore) {
                          .mov(3, kData + 0x1000)
                          .mov(4, kDevice)
                          .mov(5, kData + 0x100);
-  for (Word store : {mem(kStr, 2, 1), stp(2, 2, 1), mem(kStrQ, 2, 1), ldadd(2, 6, 1)}) {
+  for (Word store : {mem(kStr, 2, 1), stp(2, 2, 1), mem(kStrQ, 2, 1), ldadd(2, 6, 1),
+                     msr(sysreg(1, 3, 7, 4, 1), 1)}) {  // The last is DC ZVA.
     SCOPED_TRACE(store);
     device.reset();
     run_code(Code(setup)
