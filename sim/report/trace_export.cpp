@@ -99,7 +99,8 @@ class ChromeWriter {
     const unsigned el = moves ? event.a >> 8 & 3 : static_cast<unsigned>(event.el);
     const auto found = levels_.find(event.cpu);
     if (found != levels_.end()) {
-      if (!moves) return;
+      // Power-on changes the level without an exception.
+      if (!moves && found->second.value == el) return;
       close(kCpuProcess, track(event.cpu, found->second.value), found->second, event.cycles);
     }
     tracks_.insert(track(event.cpu, el));

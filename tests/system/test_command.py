@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""`trapline test`: golden traces, counters, shards and JUnit, on a guest that takes milliseconds."""
+"""`trapline test` and `trapline trace`, on a guest that takes milliseconds."""
+import csv
+import io
+import json
 import os
 import pathlib
 import re
@@ -114,6 +117,90 @@ trace = "{name}.trace"
         done = subprocess.run([TRAPLINE, "test", str(self.path / "none.toml")],
                               capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 2)
+
+
+class Trace(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name)
+
+    def trapline(self, *words, code=0):
+        done = subprocess.run([TRAPLINE, *map(str, words)], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def run_guest(self, letter, *options, code=0):
+        image = self.path / f"{letter}.bin"
+        image.write_bytes(guest(letter))
+        return self.trapline("run", "--el", "2", "--load", f"{image}@0x40080000", "--entry",
+                             "0x40080000", "--uart", "null", *options, code=code)
+
+    def test_both_forms_hold_the_same(self):
+        text, binary = self.path / "a.trace", self.path / "a.ttb"
+        for trace in (text, binary):
+            self.run_guest("A", "--trace", trace, "--events", "all")
+        self.assertEqual(self.trapline("trace", "convert", binary).stdout, text.read_text())
+        self.assertIn("so are the digests", self.trapline("trace", "diff", text, binary).stdout)
+        self.assertIn("mmio", self.trapline("trace", "stats", binary).stdout)
+        shown = self.trapline("trace", "show", binary, "--events", "uart-line").stdout
+        self.assertIn('text="A"', shown)
+        self.assertNotIn("mmio", shown)
+
+    def test_a_difference_names_the_images_and_the_event(self):
+        a, b = self.path / "a.ttb", self.path / "b.ttb"
+        self.run_guest("A", "--trace", a, "--events", "all")
+        self.run_guest("B", "--trace", b, "--events", "all")
+        output = self.trapline("trace", "diff", a, b, code=1).stdout
+        self.assertRegex(output, r"a image.load0 [0-9a-f]{32} A.bin")
+        self.assertRegex(output, r"event \d+ differs in value")
+        self.assertRegex(output, r"\na cpu0 EL2 vmid 0 insn 2 .* mmio write=1 .*value=0x41\n")
+
+    def test_chrome_and_csv_are_what_they_should_be(self):
+        self.run_guest("A", "--trace", self.path / "a.ttb", "--events", "all")
+        events = json.loads(self.trapline("trace", "convert", self.path / "a.ttb", "--to",
+                                          "chrome").stdout)["traceEvents"]
+        self.assertIn("cpu0 EL2", [event["args"].get("name") for event in events
+                                   if event["ph"] == "M"])
+        rows = list(csv.reader(io.StringIO(
+            self.trapline("trace", "convert", self.path / "a.ttb", "--to", "csv").stdout)))
+        self.assertEqual({len(row) for row in rows}, {len(rows[0])})
+
+    def test_tarmac_has_each_instruction_and_leaves_the_run_alone(self):
+        plain, watched = self.path / "plain.json", self.path / "watched.json"
+        tarmac = self.path / "a.tarmac"
+        self.run_guest("A", "--stats", plain)
+        self.run_guest("A", "--stats", watched, "--tarmac", tarmac)
+        plain, watched = (json.loads(path.read_text()) for path in (plain, watched))
+        self.assertEqual(plain["digest"], watched["digest"])
+        lines = [line for line in tarmac.read_text().splitlines() if " IT " in line]
+        self.assertEqual(len(lines), plain["instructions"])
+        self.run_guest("A", "--tarmac", f"{tarmac},from=2,to=3")
+        lines = [line for line in tarmac.read_text().splitlines() if " IT " in line]
+        self.assertEqual([line.split()[0] for line in lines], ["2", "3"])
+
+    def test_what_cannot_be_read_or_written_is_one_line_and_exit_code_2(self):
+        trace = self.path / "a.ttb"
+        self.run_guest("A", "--trace", trace)
+        bytes_ = bytearray(trace.read_bytes())
+        bytes_[len(bytes_) // 2] ^= 1
+        (self.path / "bad.ttb").write_bytes(bytes_)
+        for name in ("missing", "bad.ttb", "A.bin"):
+            for command in (["show"], ["stats"], ["convert"], ["diff", trace]):
+                done = self.trapline("trace", *command, self.path / name, code=2)
+                self.assertRegex(done.stderr, rf"^trapline: .*{name}: .*\n$")
+        for option in ("--trace", "--tarmac"):
+            done = self.run_guest("A", option, "/dev/full", "-q", "--log", "off", code=2)
+            self.assertEqual(done.stderr, "trapline: /dev/full: No space left on device\n")
+
+    def test_a_cut_trace_is_read_up_to_the_cut(self):
+        trace = self.path / "a.trace"
+        self.run_guest("A", "--trace", trace)
+        trace.write_text(trace.read_text().partition("end digest")[0])
+        done = self.trapline("trace", "show", trace)
+        self.assertIn("run-end", done.stdout)
+        self.assertIn("cut short", done.stderr)
 
 
 if __name__ == "__main__":
