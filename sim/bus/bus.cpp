@@ -45,6 +45,8 @@ Ram::Ram(std::string name, PhysAddr base, std::uint64_t size, bool read_only)
   if (memory == MAP_FAILED) {
     throw std::runtime_error("RAM " + name_ + ": the host cannot reserve " + hex(size) + " bytes");
   }
+  // As QEMU does. Page faults are a seventh of a boot of Xen and Linux otherwise.
+  madvise(memory, size, MADV_HUGEPAGE);
   data_ = static_cast<std::uint8_t*>(memory);
 }
 
