@@ -6,7 +6,7 @@
 namespace trapline {
 
 TarmacFiles::TarmacFiles(const TarmacSpec& spec, unsigned cpus, bool secure)
-    : from_(spec.from), to_(spec.to) {
+    : window_{spec.from, spec.to} {
   if (spec.path == "-" && cpus > 1) {
     throw ScenarioError("--tarmac -: several CPUs need a file each, so name one");
   }

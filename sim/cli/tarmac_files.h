@@ -18,9 +18,7 @@ class TarmacFiles final : public Sink, public InstructionSink {
   TarmacFiles(const TarmacSpec& spec, unsigned cpus, bool secure);
 
   void on_event(const Event& event) override;
-  bool wants(unsigned, std::uint64_t number) const override {
-    return number >= from_ && number <= to_;
-  }
+  InstructionWindow window() const override { return window_; }
   void on_instruction(const ExecutedInstruction& instruction) override;
 
   /// Closes the files; the first error there was.
@@ -32,7 +30,7 @@ class TarmacFiles final : public Sink, public InstructionSink {
     std::unique_ptr<TarmacWriter> writer;
   };
 
-  std::uint64_t from_, to_;
+  InstructionWindow window_;
   std::vector<std::unique_ptr<File>> files_;  // By CPU.
 };
 

@@ -86,11 +86,6 @@ void UnicornCpu::create_engine() {
   check(uc_hook_add(engine_, &handle, UC_HOOK_BLOCK, reinterpret_cast<void*>(&block_callback),
                     this, 1, 0),
         "a block hook");
-  if (watcher_) {
-    check(uc_hook_add(engine_, &handle, UC_HOOK_CODE, reinterpret_cast<void*>(&watch_callback),
-                      this, 1, 0),
-          "an instruction hook");
-  }
   check(uc_hook_add(engine_, &handle, UC_HOOK_INTR, reinterpret_cast<void*>(&interrupt_callback),
                     this, 1, 0),
         "an exception hook");

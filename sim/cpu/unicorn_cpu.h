@@ -115,6 +115,8 @@ class UnicornCpu final : public Cpu,
   /// The engine goes through all hooks for each instruction that it translates, and for each hook
   /// that goes. Xen and a Linux guest have some 500.
   static constexpr unsigned kMostHooks = 4096;
+  /// More instructions than a block has.
+  static constexpr std::uint64_t kWatchMargin = 4096;
   static constexpr unsigned kSlowEventsBetweenPolls = 256;
   static constexpr std::uint64_t kCheckpointInstructions = 1u << 20;
 
@@ -136,6 +138,7 @@ class UnicornCpu final : public Cpu,
       illegal_state,
       fp_hooks,
       alignment_hooks,
+      watch,     ///< The watching of instructions begins or ends.
       at_fault,  ///< An AT whose walk failed in a way that PAR_EL1 does not report.
       many_hooks
     };
@@ -181,6 +184,9 @@ class UnicornCpu final : public Cpu,
 
   // unicorn_watch.cpp
   static void watch_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
+  bool watch_changes() const;
+  std::uint64_t next_watch_change() const;
+  void change_watch();
   void watch(VirtAddr pc);
   void deliver_watched(std::uint64_t retired);
   bool read_watched(MemoryContents& memory) const;
@@ -387,6 +393,8 @@ class UnicornCpu final : public Cpu,
   TrapPort* traps_;
   std::function<void()> host_poll_;
   InstructionSink* watcher_;
+  bool watching_ = false;  ///< watch_hook_ is in the engine.
+  uc_hook watch_hook_ = 0;
   std::optional<ExecutedInstruction> watched_;  ///< Noted, and perhaps not executed yet.
   unsigned slow_events_ = 0;  ///< Since host_poll_ was last called.
   CodePages& pages_;

@@ -276,6 +276,7 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
 void UnicornCpu::resolve(const Pending& pending) {
   const VirtAddr at = pc();
   if (pending.kind == Pending::Kind::release) return;
+  if (pending.kind == Pending::Kind::watch) return change_watch();
   if (pending.kind == Pending::Kind::many_hooks) return;  // run() collects them.
   if (pending.kind == Pending::Kind::illegal_state) {
     take_illegal_state(at);
@@ -329,6 +330,7 @@ void UnicornCpu::resolve(const Pending& pending) {
       unprivileged_retry_pc_ = at;
       return;
     case Pending::Kind::release:
+    case Pending::Kind::watch:
     case Pending::Kind::many_hooks:
     case Pending::Kind::illegal_state:
     case Pending::Kind::fp_hooks:

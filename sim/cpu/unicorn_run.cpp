@@ -59,8 +59,9 @@ void UnicornCpu::on_block_slow(VirtAddr pc, std::uint32_t size) {
 bool UnicornCpu::block_slow(VirtAddr pc) {
   note_slow_event();
   if (cycles_ >= attention_) {
-    if (!release_pages_.empty()) {
-      pending_ = {.kind = Pending::Kind::release};
+    const bool changes_watch = watch_changes();
+    if (changes_watch || !release_pages_.empty()) {
+      pending_ = {.kind = changes_watch ? Pending::Kind::watch : Pending::Kind::release};
       write_reg(UC_ARM64_REG_PC, pc);
       uc_emu_stop(engine_);
       return false;
@@ -243,6 +244,7 @@ void UnicornCpu::set_attention() {
   };
   in_instructions(slice_end_);
   in_instructions(next_checkpoint_);
+  in_instructions(next_watch_change());
   if (interrupt_check_ || stop_requested_) next = 0;
   attention_ = next;
 }

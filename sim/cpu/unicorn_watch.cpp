@@ -1,5 +1,5 @@
-// Watching single instructions, for traces. A hook before each one notes it; whether it was executed
-// shows in the count of retired instructions at the next one, or where the CPU leaves the engine.
+// Watching single instructions, for traces. From a little before the first one of interest to the
+// last, a hook before each one notes it; whether it was executed shows in the count of retired instructions at the next one, or where the CPU leaves the engine.
 // Nothing here translates an address that the guest did not, so a watched run is like any other.
 #include <algorithm>
 #include <cstring>
@@ -13,12 +13,43 @@ void UnicornCpu::watch_callback(uc_engine*, std::uint64_t pc, std::uint32_t, voi
   static_cast<UnicornCpu*>(self)->watch(pc);
 }
 
+/// The hook must go in, or out, before the next block.
+bool UnicornCpu::watch_changes() const {
+  if (!watcher_) return false;
+  const InstructionWindow window = watcher_->window();
+  if (watching_) return instructions_ > window.to;
+  return instructions_ + kWatchMargin >= window.from && instructions_ <= window.to;
+}
+
+/// The number of instructions at which watch_changes() should be asked next.
+std::uint64_t UnicornCpu::next_watch_change() const {
+  if (!watcher_) return ~std::uint64_t{0};
+  const InstructionWindow window = watcher_->window();
+  if (watching_) return window.to == ~std::uint64_t{0} ? window.to : window.to + 1;
+  if (instructions_ > window.to) return ~std::uint64_t{0};
+  return window.from > kWatchMargin ? window.from - kWatchMargin : 0;
+}
+
+/// Not while the engine runs: its blocks are translated anew, with the hook or without.
+void UnicornCpu::change_watch() {
+  deliver_watched(instructions_);
+  if (watching_) {
+    uc_hook_del(engine_, watch_hook_);
+  } else {
+    uc_hook_add(engine_, &watch_hook_, UC_HOOK_CODE, reinterpret_cast<void*>(&watch_callback),
+                this, 1, 0);
+  }
+  watching_ = !watching_;
+  uc_ctl_flush_tb(engine_);
+}
+
 /// The engine is about to execute the instruction at `pc`.
 void UnicornCpu::watch(VirtAddr pc) {
   if (pc - block_pc_ >= block_size_) return;  // The block was left.
   const std::uint64_t number = instructions_ - ((block_pc_ + block_size_ - pc) >> 2);
   deliver_watched(number);
-  if (!watcher_->wants(config_.index, number)) return;
+  const InstructionWindow window = watcher_->window();
+  if (number < window.from || number > window.to) return;
   const std::optional<std::uint32_t> word = word_at(pc);
   if (!word) return;
   watched_.emplace();

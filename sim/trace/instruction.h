@@ -36,12 +36,18 @@ struct ExecutedInstruction {
   std::optional<MemoryContents> memory{};
 };
 
+/// Instructions of each CPU, by their number; both ends inclusive.
+struct InstructionWindow {
+  std::uint64_t from = 0;
+  std::uint64_t to = ~std::uint64_t{0};
+};
+
 /// Whoever watches instructions. It must not change the run.
 class InstructionSink {
  public:
   virtual ~InstructionSink() = default;
-  /// Whether the CPU's instruction with this number is of interest. Asked for each: be quick.
-  virtual bool wants(unsigned cpu, std::uint64_t number) const = 0;
+  /// Those of interest; always the same.
+  virtual InstructionWindow window() const = 0;
   virtual void on_instruction(const ExecutedInstruction& instruction) = 0;
 };
 
