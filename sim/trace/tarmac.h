@@ -14,7 +14,7 @@
 
 namespace trapline {
 
-/// Writes one CPU's instructions. As a Sink it takes exceptions from the events of the same run.
+/// Writes one CPU's instructions; exceptions come from the events of the same run.
 class TarmacWriter {
  public:
   using Output = std::function<void(std::string_view text)>;

@@ -41,7 +41,8 @@ class Observers(SystemTest):
     def check(self, scenario, *options):
         with BusyHost():
             plain = Started(scenario, "--log", "off", *options)
-            watched = Started(scenario, "--log", "trace", "--trace", os.devnull, "--events", "all", *options,
+            watched = Started(scenario, "--log", "trace", "--trace", os.devnull,
+                              "--events", "all", *options,
                               console_file=True)
             finished = plain.finish(), watched.finish()
         self.assert_ended_well(finished[0])

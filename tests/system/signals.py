@@ -37,8 +37,8 @@ class Signals(unittest.TestCase):
         words = GUESTS[guest]
         kernel.write_bytes(struct.pack(f"<{len(words)}I", *words))
         return [TRAPLINE, "run", "-m", "64", "--load", f"{kernel}@0x40080000", "--entry",
-                "0x40080000", "--uart", "stdio", "--trace", str(self.folder / events), "--events", "all",
-                *options]
+                "0x40080000", "--uart", "stdio", "--trace", str(self.folder / events),
+                "--events", "all", *options]
 
     def interrupted(self, guest, number):
         """The statistics of a run that was sent the signal once its guest had spoken."""
