@@ -1,14 +1,9 @@
 // `trapline trace`: what can be done with the trace of a run.
 #include <spdlog/fmt/fmt.h>
-#include <unistd.h>
-
-#include <cstdio>
 
 #include "sim/cli/commands.h"
-#include "sim/cli/console.h"
 #include "sim/cli/open_trace.h"
-#include "sim/report/mpu_usage.h"
-#include "sim/report/outcome.h"
+#include "sim/cli/result_output.h"
 #include "sim/report/trace_export.h"
 #include "sim/report/trace_report.h"
 #include "sim/report/trace_stats.h"
@@ -17,28 +12,6 @@
 
 namespace trapline {
 namespace {
-
-HostOutput output_to(const std::string& path) {
-  if (path.empty() || path == "-") {
-    return HostOutput(FileDescriptor(STDOUT_FILENO, false), "standard output");
-  }
-  return HostOutput::to_file(path);
-}
-
-/// The exit code after everything was written to `output`.
-int close(HostOutput& output, int code) {
-  output.close();
-  if (!output.error()) return code;
-  std::fprintf(stderr, "trapline: %s\n", output.error()->c_str());
-  return kExitUsage;
-}
-
-void say_if_cut(const TraceReader& reader, const std::string& path) {
-  if (!reader.end()) {
-    std::fprintf(stderr, "trapline: %s: cut short; the run did not end or the file was truncated\n",
-                 path.c_str());
-  }
-}
 
 bool in_range(const Event& event, const TraceRange& range) {
   return event.instructions >= range.from && event.instructions <= range.to &&
@@ -57,14 +30,14 @@ int trace_show_command(const std::string& path, const EventSet& events, const Tr
     if (output.error()) break;
   }
   say_if_cut(trace.reader(), path);
-  return close(output, kExitSuccess);
+  return close_output(output, kExitSuccess);
 }
 
 int trace_stats_command(const std::string& path) {
   OpenTrace trace(path);
   HostOutput output = output_to("-");
   output.write(trace_statistics(trace.reader()));
-  return close(output, kExitSuccess);
+  return close_output(output, kExitSuccess);
 }
 
 int trace_convert_command(const std::string& path, const std::string& form,
@@ -84,7 +57,7 @@ int trace_convert_command(const std::string& path, const std::string& form,
     if (reader.end()) writer.finish(reader.end()->digest);
   }
   say_if_cut(reader, path);
-  return close(output, kExitSuccess);
+  return close_output(output, kExitSuccess);
 }
 
 int trace_diff_command(const std::string& path_a, const std::string& path_b,
@@ -96,7 +69,7 @@ int trace_diff_command(const std::string& path_a, const std::string& path_b,
   if (difference.differ()) {
     output.write(fmt::format("a: {}\nb: {}\n", path_a, path_b));
     output.write(difference_text(difference, a.reader().header(), b.reader().header()));
-    return close(output, kExitExpectation);
+    return close_output(output, kExitExpectation);
   }
   const auto& end_a = a.reader().end();
   const auto& end_b = b.reader().end();
@@ -107,28 +80,11 @@ int trace_diff_command(const std::string& path_a, const std::string& path_b,
         "{} events are equal, but the runs differ: digests {} and {}.\n"
         "What differs was not recorded or not compared; compared were: {}\n",
         difference.common, end_a->digest, end_b->digest, difference.events.text()));
-    return close(output, kExitExpectation);
+    return close_output(output, kExitExpectation);
   }
   output.write(fmt::format("{} events are equal{}\n", difference.common,
                            end_a && end_b ? ", and so are the digests" : ""));
-  return close(output, kExitSuccess);
-}
-
-int mpu_report_command(const std::string& path) {
-  OpenTrace trace(path);
-  if (!trace.reader().header().events.has(EventKind::mpu_region)) {
-    throw TraceError(path + ": the trace holds no mpu-region events; record them with --events");
-  }
-  MpuUsage usage;
-  for (StoredEvent stored; trace.reader().next(stored);) usage.on_event(stored.view());
-  usage.finish();
-  HostOutput output = output_to("-");
-  if (const std::string* regions = trace.reader().header().fact("mpu-regions")) {
-    output.write(fmt::format("regions implemented (EL1,EL2): {}\n", *regions));
-  }
-  output.write(mpu_table(usage));
-  say_if_cut(trace.reader(), path);
-  return close(output, kExitSuccess);
+  return close_output(output, kExitSuccess);
 }
 
 }  // namespace trapline

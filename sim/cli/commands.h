@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,10 @@
 #include "sim/scenario/command_line.h"
 #include "sim/scenario/units.h"
 #include "sim/trace/event_schema.h"
+
+namespace CLI {
+class App;
+}
 
 namespace trapline {
 
@@ -54,7 +59,7 @@ struct TestOptions {
 /// `trapline test`. 0: all passed; 1: some failed.
 int test_command(const TestOptions& options, const Environment& environment);
 
-/// `trapline mpu report`: how much of its MPUs the traced run used.
-int mpu_report_command(const std::string& path);
+/// Declares `trapline mpu report`, `sweep`... on `mpu`; the one that is parsed sets `action`.
+void add_mpu_commands(CLI::App& mpu, std::function<int()>& action, const Environment& environment);
 
 }  // namespace trapline

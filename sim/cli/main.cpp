@@ -82,11 +82,8 @@ struct CommandLine {
     add_test_command(*app.add_subcommand("test", "Run scenario files as tests"));
     add_trace_commands(*app.add_subcommand("trace", "Look at the trace of a run"));
 
-    CLI::App* mpu_app = app.add_subcommand("mpu", "Measure the pressure on MPU regions");
-    mpu_app->require_subcommand(1);
-    CLI::App* report_app = mpu_app->add_subcommand("report", "Regions that a traced run used");
-    report_app->add_option("trace", trace.a, "The trace")->required();
-    report_app->callback([this] { action = [this] { return mpu_report_command(trace.a); }; });
+    add_mpu_commands(*app.add_subcommand("mpu", "Measure the pressure on MPU regions"), action,
+                     environment);
 
     CLI::App* help_app = app.add_subcommand("help", "Explain a command");
     help_app->add_option("command", topic, "run, machine, dtb...");

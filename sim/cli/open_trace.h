@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <string>
@@ -27,5 +28,13 @@ class OpenTrace {
   std::ifstream file_;
   TraceReader reader_;
 };
+
+/// Says so on standard error if a trace that was read to its end has none.
+inline void say_if_cut(const TraceReader& reader, const std::string& path) {
+  if (!reader.end()) {
+    std::fprintf(stderr, "trapline: %s: cut short; the run did not end or the file was truncated\n",
+                 path.c_str());
+  }
+}
 
 }  // namespace trapline
