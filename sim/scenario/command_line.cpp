@@ -187,6 +187,10 @@ constexpr std::array kOptions{
     OptionRow{"--tarmac", "FILE[,from=N][,to=N]", kRun,
               "Write the instructions and what they change, in Tarmac format. Slow",
               [](Scenario& s, Text v, unsigned) { s.tarmac = parse_tarmac(v); }},
+    OptionRow{"--symbols", "FILE[,el=N][,vmid=N][,offset=N]", kRun,
+              "Symbols for reports: an ELF, or a System.map; of the code at that level, in that VM, "
+              "moved by so much. Repeatable; those of ELF images are known",
+              [](Scenario& s, Text v, unsigned) { s.symbols.push_back(parse_symbols(v)); }},
     OptionRow{"--log", "LEVEL", kRun, "trace, debug, info, warn, error or off",
               [](Scenario& s, Text v, unsigned) { s.log_level = parse_log_level(v); }},
     OptionRow{"-q,--quiet", "", kRun, "No status line at the end",

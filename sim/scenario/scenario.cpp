@@ -121,6 +121,29 @@ TarmacSpec parse_tarmac(std::string_view text) {
   return spec;
 }
 
+SymbolSpec parse_symbols(std::string_view text) {
+  SymbolSpec spec;
+  for (const KeyValue& item : parse_key_value_list(text, "file")) {
+    if (item.key == "file") {
+      spec.path = item.value;
+    } else if (item.key == "el") {
+      spec.el = static_cast<El>(parse_integer(item.value, 0, 2, "an exception level"));
+    } else if (item.key == "vmid") {
+      spec.vmid = static_cast<std::uint16_t>(parse_integer(item.value, 0, 0xffff, "a VMID"));
+    } else if (item.key == "offset") {
+      const bool negative = item.value.starts_with('-');
+      const std::uint64_t offset =
+          parse_address(std::string_view(item.value).substr(negative ? 1 : 0));
+      spec.offset = negative ? 0 - offset : offset;
+    } else {
+      throw std::invalid_argument(
+          fmt::format("'{}' is not one of file, el, vmid, offset", item.key));
+    }
+  }
+  if (spec.path.empty()) throw std::invalid_argument("no file is named");
+  return spec;
+}
+
 UartSpec& uart_of(Scenario& scenario, unsigned index) {
   if (index >= kMaxUarts) {
     throw std::invalid_argument(fmt::format("UART {} is not one of 0 to {}", index, kMaxUarts - 1));

@@ -12,6 +12,7 @@
 #include "sim/machine/machine_config.h"
 #include "sim/machine/run_result.h"
 #include "sim/scenario/counter_limit.h"
+#include "sim/symbols/symbols.h"
 #include "sim/time/clock.h"
 #include "sim/trace/event_schema.h"
 
@@ -90,6 +91,9 @@ struct TarmacSpec {
 /// Parses FILE[,from=N][,to=N]; ",," is a comma in the file's name. Throws std::invalid_argument.
 TarmacSpec parse_tarmac(std::string_view text);
 
+/// Parses FILE[,el=N][,vmid=N][,offset=N]. Throws std::invalid_argument.
+SymbolSpec parse_symbols(std::string_view text);
+
 struct Scenario {
   std::string file;  ///< The scenario file; empty if everything came from the command line.
   std::string title;
@@ -103,6 +107,7 @@ struct Scenario {
   std::string trace_path;  ///< Empty: no trace. "-" is standard output, as text.
   EventSet trace_events = EventSet::standard();  ///< What the trace holds.
   std::optional<TarmacSpec> tarmac;
+  std::vector<SymbolSpec> symbols;  ///< Besides those of the images themselves.
   std::string log_level = "warn";
   /// Unset: interactive if UART 0 has a terminal on both sides.
   std::optional<bool> interactive;

@@ -185,6 +185,17 @@ TEST(CommandLine, OptionsOverrideTheScenarioFile) {
   EXPECT_EQ(s.machine.xen->domus[1].name, "b");
 }
 
+TEST(CommandLine, SymbolsSayWhoseTheyAre) {
+  const Scenario s = parse({"-kernel", "k", "--symbols", "xen-syms,el=2,offset=-0x1000", "--symbols",
+                            "System.map,vmid=3"});
+  ASSERT_EQ(s.symbols.size(), 2u);
+  EXPECT_EQ(s.symbols[0], (SymbolSpec{"xen-syms", El::el2, {}, 0ull - 0x1000}));
+  EXPECT_EQ(s.symbols[1], (SymbolSpec{"System.map", {}, 3, 0}));
+  EXPECT_NE(error_of({"-kernel", "k", "--symbols", "f,el=4"}).find("exception level"),
+            std::string::npos);
+  EXPECT_NE(error_of({"-kernel", "k", "--symbols", "f,at=4"}).find("'at'"), std::string::npos);
+}
+
 TEST(CommandLine, RowsAreReadyForTheHelp) {
   for (const OptionRow& row : run_options()) {
     EXPECT_NE(row.names.find("--"), std::string_view::npos) << row.names;
