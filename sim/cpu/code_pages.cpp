@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "sim/arch/registers.h"
+#include "sim/arch/trace_points.h"
 
 namespace trapline {
 namespace {
@@ -37,6 +38,17 @@ bool intercepts_read(SysReg reg) {
   }
 }
 
+/// Registers that the engine has, of defines_machine_state() and not of intercepts_write().
+bool observed_in_engine(SysReg reg) {
+  for (const SysReg row : {reg::VBAR_EL1, reg::VBAR_EL2, reg::AMAIR_EL1, reg::AMAIR_EL2,
+                           reg::HSTR_EL2, reg::VPIDR_EL2, reg::VMPIDR_EL2}) {
+    if (row == reg) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool intercepts_write(SysReg reg) {
   if (reg.op0() != 3) return false;
   const unsigned op1 = reg.op1(), crn = reg.crn(), crm = reg.crm(), op2 = reg.op2();
@@ -61,8 +73,6 @@ bool intercepts_write(SysReg reg) {
       return false;
   }
 }
-
-}  // namespace
 
 std::optional<SysReg> host_register(SysReg reg) {
   static constexpr struct {
@@ -100,6 +110,7 @@ bool needs_replacement(std::uint32_t word) {
 bool needs_interception(std::uint32_t word, Interception interception) {
   if (needs_replacement(word) || may_unalign_sp(word)) return true;
   if (interception.max_only && is_max_only(word)) return true;
+  if (interception.markers && marker_of(word)) return true;
   if (!is_system_register_form(word)) return false;
   const SysReg reg{static_cast<std::uint16_t>(word >> 5)};
   const bool is_read = word & (1u << 21);
@@ -108,7 +119,8 @@ bool needs_interception(std::uint32_t word, Interception interception) {
   }
   if (interception.vhe && (host_register(reg) || reg == reg::CPTR_EL2)) return true;
   if (interception.midr && is_read && reg == reg::MIDR_EL1) return true;
-  return is_read ? intercepts_read(reg) : intercepts_write(reg);
+  if (is_read) return intercepts_read(reg);
+  return intercepts_write(reg) || (interception.state_writes && observed_in_engine(reg));
 }
 
 bool uses_fp(std::uint32_t word) {

@@ -19,6 +19,9 @@ struct Interception {
   bool vhe = false;   ///< FEAT_VHE: EL1 registers may mean EL2's.
   bool midr = false;  ///< MIDR_EL1 is not the engine's.
   bool max_only = false;  ///< The engine has registers that are UNDEFINED: is_max_only().
+  // What observers want to see.
+  bool state_writes = false;  ///< Writes of registers that define the machine's state.
+  bool markers = false;       ///< Guest markers (sim/arch/trace_points.h).
 };
 
 /// Cost and interception points of one 4 KiB page of A64 code.
@@ -77,6 +80,8 @@ class CodePages {
 /// True for a word that the CPU must see before the engine executes it: some MRS, MSR and SYS, and
 /// what needs_replacement().
 bool needs_interception(std::uint32_t word, Interception interception = {});
+/// True for a write of `reg` that concerns the CPU whoever observes it (FEAT_VHE aside).
+bool intercepts_write(SysReg reg);
 /// True for LDSMAX, LDSMIN and their kin on 8, 16 and 32 bits, which Unicorn 2.1 compares unsigned.
 bool needs_replacement(std::uint32_t word);
 /// True for accesses to what Unicorn's max has of FEAT_VHE, FEAT_RNG and FEAT_LOR: RNDR, RNDRRS, the

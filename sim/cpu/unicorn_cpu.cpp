@@ -138,6 +138,7 @@ void UnicornCpu::power_on(VirtAddr pc, El el, std::uint64_t x0) {
   mdcr_ = config_.has_el2 ? read_system(reg::MDCR_EL2) : 0;
   event_register_ = false;
   monitor_.bytes = 0;
+  observed_vmid_ = 0;
   if (pmsa_) {
     pmsa_->view.reset();
     pmsa_->registers.reset();
@@ -215,6 +216,15 @@ void UnicornCpu::emit(EventKind kind, std::uint64_t a, std::uint64_t b, std::uin
   event.c = c;
   event.d = d;
   events_.on_event(event);
+}
+
+/// Counts as they stand before the instruction at `pc` of the current block, for a hook: the block was
+/// counted whole, and between here and its end nothing has run yet.
+void UnicornCpu::set_adjustments(VirtAddr pc) {
+  cycle_adjust_ = cost_from(pc);
+  instruction_adjust_ = pc - block_pc_ < block_size_
+                            ? static_cast<std::uint32_t>((block_pc_ + block_size_ - pc) >> 2)
+                            : 0;
 }
 
 void UnicornCpu::stamp(Event& event) const {
@@ -341,8 +351,10 @@ std::string UnicornCpu::describe() const {
 
 namespace {
 
-Interception interception_for(const std::vector<CpuConfig>& cpus) {
+Interception interception_for(const std::vector<CpuConfig>& cpus, const EventHub& events) {
   Interception interception;
+  interception.state_writes = events.wants(EventKind::sysreg_write);
+  interception.markers = events.wants(EventKind::marker);
   for (const CpuConfig& config : cpus) {
     const CpuModel& model = cpu_model(config.model);
     interception.vhe |= model.vhe;
@@ -356,7 +368,7 @@ Interception interception_for(const std::vector<CpuConfig>& cpus) {
 
 UnicornComplex::UnicornComplex(const CpuEnvironment& environment,
                                const std::vector<CpuConfig>& cpus)
-    : pages_(environment.bus, environment.timing, interception_for(cpus)) {
+    : pages_(environment.bus, environment.timing, interception_for(cpus, environment.events)) {
   for (const CpuConfig& config : cpus) {
     cpus_.push_back(std::make_unique<UnicornCpu>(*this, environment, pages_, config));
   }

@@ -6,10 +6,12 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -178,9 +180,19 @@ class UnicornCpu final : public Cpu,
   bool write_system(SysReg reg, std::uint64_t value);
   void emit(EventKind kind, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0,
             std::uint64_t d = 0);
+  void set_adjustments(VirtAddr pc);
   std::uint64_t cycles_at(Time when) const;
   std::uint64_t current_cycles() const;
   std::uint64_t hash_state();
+
+  // unicorn_observe.cpp
+  void observe(EventKind kind, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0,
+               std::uint64_t d = 0);
+  void observe_write(SysReg reg, std::uint64_t value);
+  bool observable_write(SysReg reg) const;
+  void observe_marker(VirtAddr pc, std::uint16_t value);
+  void observe_call(VirtAddr next_pc);
+  void observe_return(VirtAddr pc);
 
   // unicorn_watch.cpp
   static void watch_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
@@ -507,6 +519,8 @@ class UnicornCpu final : public Cpu,
   std::uint64_t poll_instructions_ = 0;
   unsigned polls_ = 0;
 
+  std::uint16_t observed_vmid_ = 0;  ///< Of the last write of VTTBR_EL2 or VSCTLR_EL2.
+
   std::deque<HookPoint> hooks_;
   std::set<VirtAddr> exits_;
   std::unordered_set<VirtAddr> hooked_;
@@ -548,8 +562,13 @@ class UnicornComplex final : public CpuComplex {
   /// SEV by one CPU. If that wakes another, it gives way.
   void send_event(UnicornCpu& sender);
 
+  /// Calls that were observed and not yet answered: VMID, level and where the caller goes on.
+  using OpenCalls = std::map<std::tuple<std::uint16_t, El, VirtAddr>, unsigned>;
+  OpenCalls& open_calls() { return open_calls_; }
+
  private:
   CodePages pages_;
+  OpenCalls open_calls_;
   std::vector<std::unique_ptr<UnicornCpu>> cpus_;
 };
 

@@ -99,6 +99,7 @@ void UnicornCpu::on_hvc(VirtAddr next_pc) {
   }
   if (bit(hcr_, 29)) return undefined(next_pc - 4, word);  // HCR_EL2.HCD
   emit(EventKind::hypercall, immediate, x(0), x(1), x(2));
+  observe_call(next_pc);
   take_synchronous(El::el2, esr::hvc(immediate), next_pc);
 }
 
@@ -121,6 +122,7 @@ bool UnicornCpu::firmware_call(Conduit conduit, std::uint16_t immediate) {
   for (unsigned n = 0; n < registers.size(); ++n) {
     if (registers[n] != before[n]) set_x(n, registers[n]);
   }
+  observe(EventKind::call_result, registers[0], registers[1], registers[2], registers[3]);
   if (result == CallResult::wait && wait_for_interrupt()) pause_ = PauseReason::wait_for_interrupt;
   if (pause_) pause(*pause_, pc());
   return true;

@@ -121,6 +121,7 @@ void UnicornCpu::returned_from_exception(VirtAddr pc) {
   monitor_ = {};
   emit(EventKind::exception_return,
        static_cast<std::uint64_t>(el_) << 8 | static_cast<std::uint64_t>(from), 0, pc);
+  if (from == El::el2) observe_return(pc);
 }
 
 /// The engine fetches. If an ERET was the last instruction this is for another Exception level than
@@ -324,6 +325,7 @@ bool UnicornCpu::wait_for_event(VirtAddr next_pc) {
     take_synchronous(*target, esr::wfx(kWfe), next_pc - 4);
     return true;
   }
+  observe(EventKind::wait, 1);
   pause(PauseReason::wait_for_event, next_pc);
   return true;
 }
@@ -347,11 +349,14 @@ PauseReason UnicornCpu::run(const Slice& slice) {
                         bounded ? instructions_ + slice.instructions : ~std::uint64_t{0});
   event_cycles_ = cycles_at(timeline_.next_due());
   stop_requested_ = false;
-  pause_.reset();
+  const std::optional<PauseReason> paused = std::exchange(pause_, std::nullopt);
   interrupt_check_ = true;
   running_ = true;
   events_.set_source(this);
   timeline_.set_source(this);
+  if (paused == PauseReason::wait_for_interrupt || paused == PauseReason::wait_for_event) {
+    observe(EventKind::wake, paused == PauseReason::wait_for_event);
+  }
   set_attention();
   VirtAddr at = pc();
   while (!pause_) {

@@ -10,6 +10,7 @@
 #include "sim/arch/esr.h"
 #include "sim/arch/pstate.h"
 #include "sim/arch/registers.h"
+#include "sim/arch/trace_points.h"
 #include "sim/cpu/unicorn_cpu.h"
 
 namespace trapline {
@@ -68,12 +69,7 @@ std::uint32_t UnicornCpu::sysreg_callback(uc_engine*, uc_arm64_reg rt,
 
 std::uint32_t UnicornCpu::on_sysreg(SysReg reg, bool is_read, uc_arm64_reg rt,
                                     std::uint64_t value, VirtAddr pc) {
-  // The block was counted whole; between here and its end nothing has run yet.
-  cycle_adjust_ = cost_from(pc);
-  instruction_adjust_ =
-      pc - block_pc_ < block_size_
-          ? static_cast<std::uint32_t>((block_pc_ + block_size_ - pc) >> 2)
-          : 0;
+  set_adjustments(pc);
   if (config_.skip_delay_loops && is_read &&
       (reg == reg::CNTVCT_EL0 || reg == reg::CNTPCT_EL0)) {
     counter_polled(pc);
@@ -173,6 +169,7 @@ std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
     if (!port || !engine_has(reg)) return kPassOn;
     const SysRegStatus status = port->write(reg, sysreg_context(), value);
     attention_ = 0;
+    if (status == SysRegStatus::ok) observe_write(reg, value);
     if (status == SysRegStatus::ok && reg == reg::CNTHCTL_EL2 && !e2h()) {
       // The engine goes by EL1PCEN where EL1PCTEN is meant; the port decides what it traps.
       write_system(reg, bit(value, 0) ? value : value & ~2ull);
@@ -185,24 +182,32 @@ std::uint32_t UnicornCpu::on_msr(SysReg reg, std::uint64_t value) {
     const std::optional<SysReg> host = host_register(reg);
     if (in_host() && (host || reg == reg::CPTR_EL2)) {
       write_host(host.value_or(reg), value);
+      observe_write(host.value_or(reg), value);
       return kDone;
     }
   }
   if (reg == reg::SPSR_EL1 || reg == reg::SPSR_EL2) return write_spsr(reg, value);
   if (reg == reg::HCR_EL2) {
     if (el_ != El::el2) return kPassOn;
+    observe_write(reg, value);
     write_hcr(value);
     return kDone;
   }
   if (reg == reg::MDCR_EL2) {
     if (el_ != El::el2) return kPassOn;
+    observe_write(reg, value);
     write_mdcr(value);
     return kDone;
   }
   if (pmsa_ && reg == reg::VSCTLR_EL2 && el_ == El::el2) {
+    observe_write(reg, value);
     write_vsctlr(value);
     return kDone;
   }
+  if (observable_write(reg)) observe_write(reg, value);
+  const bool ours = intercepts_write(reg) ||
+                    (model_.vhe && (host_register(reg) || reg == reg::CPTR_EL2));
+  if (!ours) return kPassOn;  // Hooked for the observers alone.
   attention_ = 0;
   const bool may_trap = el_ == El::el1 && config_.has_el2 && bit(hcr_, 26);
   if (!may_trap && !e2h() && (reg == reg::TTBR0_EL1 || reg == reg::TTBR1_EL1)) {
@@ -258,6 +263,7 @@ bool UnicornCpu::emulate_guest_alias(VirtAddr pc, std::uint32_t word,
   if (access.is_read) {
     put_x(access.rt, read_system(plain));
   } else {
+    observe_write(plain, get_x(access.rt));
     write_system(plain, get_x(access.rt));
     context_stale_ = true;
   }
@@ -431,7 +437,8 @@ void UnicornCpu::install_hooks(VirtAddr page, PhysAddr pa_page, const CodePage& 
   for (const std::uint16_t index : code.intercepts) {
     const VirtAddr va = page + 4u * index;
     const std::uint32_t word = words[index];
-    if (needs_replacement(word) || may_unalign_sp(word) || (pmsa_ && is_max_only(word))) {
+    if (needs_replacement(word) || may_unalign_sp(word) || (pmsa_ && is_max_only(word)) ||
+        marker_of(word)) {
       if (!replaced_hooked_.insert(va).second) continue;
       hooks_.push_back({this, va, 0, false});
       uc_hook_add(engine_, &hooks_.back().handle, UC_HOOK_CODE,
@@ -461,6 +468,7 @@ void UnicornCpu::replaced_callback(uc_engine*, std::uint64_t pc, std::uint32_t, 
   if (!word) return;
   if (may_unalign_sp(*word)) return cpu.write_sp(pc, *word);
   if (cpu.pmsa_ && is_max_only(*word)) return cpu.undefined(pc, *word);
+  if (const auto marker = marker_of(*word)) return cpu.observe_marker(pc, *marker);
   const bool has_atomics = bits(cpu.model_.id(reg::ID_AA64ISAR0_EL1), 23, 20) != 0;
   if (!needs_replacement(*word) || !has_atomics) return;
   const auto decoded = decode_load_store(*word);
@@ -499,6 +507,7 @@ bool UnicornCpu::emulate_sysreg(VirtAddr pc, std::uint32_t word) {
     if (status == SysRegStatus::ok) put_x(access->rt, value);
   } else {
     status = port->write(access->reg, sysreg_context(), get_x(access->rt));
+    if (status == SysRegStatus::ok) observe_write(access->reg, get_x(access->rt));
     if (pmsa_) registers_written();
   }
   if (status != SysRegStatus::ok) {

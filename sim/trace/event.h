@@ -15,25 +15,26 @@ enum class EventKind : std::uint8_t {
   exception_return = 2,  ///< a: target EL << 8 | source EL, c: target PC
   hypercall = 3,         ///< HVC: a: immediate, b..d: x0..x2
   monitor_call = 4,      ///< SMC: a: immediate, b..d: x0..x2
-  sysreg_write = 5,      ///< a: SysReg key, b: value
+  sysreg_write = 5,      ///< Observed. a: SysReg key, b: value
   interrupt_line = 6,    ///< a: INTID, b: level
   interrupt_ack = 7,     ///< a: INTID, b: 0 physical, 1 virtual
   interrupt_eoi = 8,     ///< a: INTID, b: 0 physical, 1 virtual
   list_register = 9,     ///< a: index, b: value
   timer_fired = 10,      ///< a: timer index, b: compare value
-  vcpu_switch = 11,      ///< a: old VMID, b: new VMID
+  vcpu_switch = 11,      ///< Observed. a: old VMID, b: new VMID
   psci = 12,             ///< a: function ID, b..d: arguments
-  wait = 13,             ///< WFI or WFE that suspends the CPU. a: 0 WFI, 1 WFE
-  wake = 14,             ///< The CPU resumed.
+  wait = 13,             ///< WFI or WFE that suspends the CPU. a: 0 WFI, 1 WFE (observed)
+  wake = 14,             ///< Observed. The CPU resumed. a: as of wait
   uart_line = 15,        ///< text: one line, a: UART index
   mmio = 16,             ///< a: physical address, b: value, c: size << 1 | write
   mpu_region = 17,       ///< PRBAR or PRLAR written: a: region, b: PRBAR, c: PRLAR; PRENR written:
                          ///< b: before, c: after. d: EL | register << 8 (0 PRBAR, 1 PRLAR, 2 PRENR)
                          ///< | 1 << 16 where the name has an index (PRBAR3_EL2)
-  marker = 18,           ///< A guest marker. a: value
+  marker = 18,           ///< Observed. A guest marker. a: value, b: X0
   run_end = 19,          ///< a: exit reason, b: exit code
   cpu_power = 20,        ///< a: target CPU, b: 1 on, 0 off
   checkpoint = 21,       ///< Architectural state digest. a, b: digest
+  call_result = 22,      ///< Observed. Software resumes behind an HVC or SMC. a..d: x0..x3
 };
 
 struct Event {
@@ -52,6 +53,8 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual void on_event(const Event& event) = 0;
+  /// Asks for a kind that is observed: raised for those who ask, and no part of the digest.
+  virtual bool wants(EventKind) const { return false; }
 };
 
 }  // namespace trapline

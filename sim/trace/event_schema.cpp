@@ -51,7 +51,7 @@ constexpr std::array kSchemas{
     EventSchema{
         EventKind::psci, "psci", {{{"function", kA}, {"x1", kB}, {"x2", kC}, {"x3", kD}}}},
     EventSchema{EventKind::wait, "wait", {{{"wfe", kA, Form::decimal}}}},
-    EventSchema{EventKind::wake, "wake", {}},
+    EventSchema{EventKind::wake, "wake", {{{"wfe", kA, Form::decimal}}}},
     EventSchema{EventKind::uart_line, "uart-line", {{{"uart", kA, Form::decimal}}}},
     EventSchema{EventKind::mmio,
                 "mmio",
@@ -67,7 +67,7 @@ constexpr std::array kSchemas{
                   {"el", kD, Form::el, 0, 8},
                   {"register", kD, Form::decimal, 8, 8},
                   {"indexed", kD, Form::decimal, 16, 1}}}},
-    EventSchema{EventKind::marker, "marker", {{{"value", kA}}}},
+    EventSchema{EventKind::marker, "marker", {{{"value", kA}, {"x0", kB}}}},
     EventSchema{EventKind::run_end,
                 "run-end",
                 {{{"reason", kA, Form::decimal}, {"code", kB, Form::decimal}}}},
@@ -75,6 +75,9 @@ constexpr std::array kSchemas{
                 "cpu-power",
                 {{{"cpu", kA, Form::decimal}, {"on", kB, Form::decimal}, {"pc", kC}}}},
     EventSchema{EventKind::checkpoint, "checkpoint", {{{"state", kA}, {"pc", kB}}}},
+    EventSchema{EventKind::call_result,
+                "call-result",
+                {{{"x0", kA}, {"x1", kB}, {"x2", kC}, {"x3", kD}}}},
 };
 
 struct Category {
@@ -84,7 +87,7 @@ struct Category {
 
 const Category kCategories[] = {
     {"exceptions", {EventKind::exception_entry, EventKind::exception_return}},
-    {"calls", {EventKind::hypercall, EventKind::monitor_call, EventKind::psci}},
+    {"calls", {EventKind::hypercall, EventKind::monitor_call, EventKind::psci, EventKind::call_result}},
     {"interrupts",
      {EventKind::interrupt_ack, EventKind::interrupt_eoi, EventKind::list_register,
       EventKind::timer_fired}},

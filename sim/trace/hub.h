@@ -1,6 +1,7 @@
 // Where events come together: stamped, digested, handed to the sinks.
 #pragma once
 
+#include <bitset>
 #include <vector>
 
 #include "sim/trace/digest.h"
@@ -17,11 +18,20 @@ class StampSource {
 };
 
 /// Models and CPUs report here. Every event enters the digest whether or not a sink listens, so
-/// observers cannot change it.
+/// observers cannot change it. Observed events are those that cost something to see: they are raised
+/// only where a sink wants them, and never enter the digest.
 class EventHub final : public Sink {
  public:
   void set_source(const StampSource* source) { source_ = source; }
-  void attach(Sink& sink) { sinks_.push_back(&sink); }
+  /// Before the machine is built: its parts ask wants() once.
+  void attach(Sink& sink) {
+    sinks_.push_back(&sink);
+    for (std::size_t kind = 0; kind < wanted_.size(); ++kind) {
+      if (sink.wants(static_cast<EventKind>(kind))) wanted_.set(kind);
+    }
+  }
+  /// Some sink wants this observed kind.
+  bool wants(EventKind kind) const override { return wanted_.test(static_cast<std::size_t>(kind)); }
 
   void on_event(const Event& event) override {
     Event stamped = event;
@@ -30,11 +40,19 @@ class EventHub final : public Sink {
     for (Sink* sink : sinks_) sink->on_event(stamped);
   }
 
+  /// An observed event. `event.kind` is one that wants() knows.
+  void observe(const Event& event) {
+    Event stamped = event;
+    if (source_) source_->stamp(stamped);
+    for (Sink* sink : sinks_) sink->on_event(stamped);
+  }
+
   const Digest& digest() const { return digest_; }
 
  private:
   const StampSource* source_ = nullptr;
   std::vector<Sink*> sinks_;
+  std::bitset<256> wanted_;
   Digest digest_;
 };
 

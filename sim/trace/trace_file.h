@@ -56,6 +56,7 @@ class TraceWriter final : public Sink {
 
   /// Events of kinds that the header does not name are left out.
   void on_event(const Event& event) override;
+  bool wants(EventKind kind) const override { return events_.has(kind); }
   void finish(std::string_view digest);
 
  private:
