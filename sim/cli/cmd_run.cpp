@@ -218,15 +218,20 @@ void RunSession::move_input(unsigned index) {
   }
 }
 
+// A run whose output is lost is not worth its time.
 void RunSession::check_outputs() {
+  const auto check = [&](const std::optional<std::string>& error) {
+    if (!error || output_error_) return;
+    output_error_ = error;
+    machine_->stop(ExitReason::user_quit);
+  };
   for (const auto& host : hosts_) {
     if (!host->host_output()) continue;
     host->host_output()->flush();
-    if (host->host_output()->error() && !output_error_) {
-      output_error_ = host->host_output()->error();
-      machine_->stop(ExitReason::user_quit);
-    }
+    check(host->host_output()->error());
   }
+  if (trace_file_) check(trace_file_->error());
+  if (tarmac_) check(tarmac_->error());
 }
 
 // Waits for the wall clock while virtual time is ahead of it; a key ends the wait.

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "sim/cli/commands.h"
@@ -112,6 +113,7 @@ class TestRunner {
  public:
   TestRunner(const TestOptions& options, const Environment& environment)
       : options_(options), progress_(isatty(STDERR_FILENO)) {
+    if (!options.junit.empty()) junit_.emplace(HostOutput::to_file(options.junit));
     const std::vector<std::string> found = find_scenarios(options.paths);
     for (std::size_t n = 0; n < found.size(); ++n) {
       if (n % options.shards != options.shard - 1) continue;
@@ -229,7 +231,7 @@ class TestRunner {
         return;
       }
       compare(job, golden, result);
-    } catch (const TraceError& error) {
+    } catch (const std::runtime_error& error) {  // TraceError, or a file that cannot be made.
       result.verdict = Verdict::failed;
       result.message = error.what();
     }
@@ -237,13 +239,22 @@ class TestRunner {
 
   static void update(const fs::path& from, const std::string& golden) {
     OpenTrace trace(from);
-    HostOutput output = HostOutput::to_file(golden);
+    // The old one stays until the new one is whole.
+    const std::string fresh = golden + ".new";
+    HostOutput output = HostOutput::to_file(fresh);
     TraceWriter writer(trace_format_of(golden), trace.reader().header(),
                        [&](std::string_view bytes) { output.write(bytes); });
     for (StoredEvent stored; trace.reader().next(stored);) writer.on_event(stored.view());
     if (trace.reader().end()) writer.finish(trace.reader().end()->digest);
     output.close();
-    if (output.error()) throw TraceError(*output.error());
+    std::error_code error;
+    if (!output.error() && trace.reader().end()) fs::rename(fresh, golden, error);
+    if (!output.error() && trace.reader().end() && !error) return;
+    std::error_code ignored;
+    fs::remove(fresh, ignored);
+    throw TraceError(output.error() ? *output.error()
+                     : error        ? fmt::format("{}: {}", golden, error.message())
+                                    : golden + ": not written, as the run's trace has no end");
   }
 
   static void compare(const Job& job, const std::string& golden, TestResult& result) {
@@ -308,12 +319,11 @@ class TestRunner {
                            [&](const TestResult& r) { return r.verdict == verdict; });
     };
     int code = count(Verdict::failed) ? kExitExpectation : kExitSuccess;
-    if (!options_.junit.empty()) {
-      HostOutput output = HostOutput::to_file(options_.junit);
-      output.write(junit_xml(results));
-      output.close();
-      if (output.error()) {
-        std::fprintf(stderr, "trapline: %s\n", output.error()->c_str());
+    if (junit_) {
+      junit_->write(junit_xml(results));
+      junit_->close();
+      if (junit_->error()) {
+        std::fprintf(stderr, "trapline: %s\n", junit_->error()->c_str());
         code = kExitUsage;
       }
     }
@@ -325,6 +335,7 @@ class TestRunner {
   const TestOptions& options_;
   bool progress_;
   TemporaryFolder folder_;
+  std::optional<HostOutput> junit_;  // Made first: whether it can be is not learnt at the end.
   std::vector<Job> jobs_;
   std::map<pid_t, Job*> running_;
   std::size_t done_ = 0;

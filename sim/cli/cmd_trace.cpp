@@ -54,7 +54,11 @@ int trace_convert_command(const std::string& path, const std::string& form,
     TraceWriter writer(form == "binary" ? TraceFormat::binary : TraceFormat::text, reader.header(),
                        write);
     for (StoredEvent stored; reader.next(stored);) writer.on_event(stored.view());
-    if (reader.end()) writer.finish(reader.end()->digest);
+    if (reader.end()) {
+      writer.finish(reader.end()->digest);
+    } else {
+      writer.flush();
+    }
   }
   say_if_cut(reader, path);
   return close_output(output, kExitSuccess);

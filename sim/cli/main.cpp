@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/arch/one_line.h"
 #include "sim/cli/commands.h"
 #include "sim/report/outcome.h"
 
@@ -196,19 +198,25 @@ int run_main(const std::vector<std::string>& arguments) {
   return line.action();
 }
 
+void complain(std::string_view what) {
+  std::fprintf(stderr, "trapline: %s\n", one_line(what).c_str());
+}
+
 }  // namespace
 }  // namespace trapline
 
 int main(int argc, char** argv) {
+  // A file that reached its limit (ulimit -f) is an error of write(), like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return trapline::run_main({argv + 1, argv + argc});
   } catch (
       const std::runtime_error& error) {  // ScenarioError, ImageError, a host without memory...
-    std::fprintf(stderr, "trapline: %s\n", error.what());
+    trapline::complain(error.what());
   } catch (const std::invalid_argument& error) {  // An option that the machine does not have.
-    std::fprintf(stderr, "trapline: %s\n", error.what());
+    trapline::complain(error.what());
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "trapline: internal error: %s\n", error.what());
+    trapline::complain(fmt::format("internal error: {}", error.what()));
     return trapline::kExitBug;
   }
   return trapline::kExitUsage;

@@ -30,13 +30,16 @@ void TarmacFiles::on_instruction(const ExecutedInstruction& instruction) {
   files_[instruction.cpu]->writer->on_instruction(instruction);
 }
 
-std::optional<std::string> TarmacFiles::close() {
-  std::optional<std::string> error;
+std::optional<std::string> TarmacFiles::error() const {
   for (const auto& file : files_) {
-    file->output.close();
-    if (file->output.error() && !error) error = file->output.error();
+    if (file->output.error()) return file->output.error();
   }
-  return error;
+  return std::nullopt;
+}
+
+std::optional<std::string> TarmacFiles::close() {
+  for (const auto& file : files_) file->output.close();
+  return error();
 }
 
 }  // namespace trapline

@@ -21,6 +21,8 @@ class TarmacFiles final : public Sink, public InstructionSink {
   InstructionWindow window() const override { return window_; }
   void on_instruction(const ExecutedInstruction& instruction) override;
 
+  /// The first error there was.
+  std::optional<std::string> error() const;
   /// Closes the files; the first error there was.
   std::optional<std::string> close();
 

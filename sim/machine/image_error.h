@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "sim/arch/one_line.h"
+
 namespace trapline {
 
 /// A file, or a set of files, that cannot be booted as asked. what() is one line: file, cause,
@@ -13,8 +15,8 @@ class ImageError : public std::runtime_error {
  public:
   /// `file` is empty where no single file is to blame; `hint` says what to do, or is empty.
   explicit ImageError(std::string file, std::string cause, std::string hint = {})
-      : std::runtime_error((file.empty() ? "" : file + ": ") + cause +
-                           (hint.empty() ? "" : "; " + hint)),
+      : std::runtime_error(one_line((file.empty() ? "" : file + ": ") + cause +
+                                    (hint.empty() ? "" : "; " + hint))),
         file_(std::move(file)),
         cause_(std::move(cause)),
         hint_(std::move(hint)) {}

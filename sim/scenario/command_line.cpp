@@ -266,10 +266,8 @@ void add_run_options(CLI::App& app, RunArguments& arguments) {
     std::vector<std::string>& values = arguments.values[n];
     CLI::Option* option = nullptr;
     if (row.metavar.empty()) {
-      option = app.add_flag_function(
-          std::string(row.names),
-          [&values](std::int64_t count) { values.assign(static_cast<std::size_t>(count), ""); },
-          std::string(row.help));
+      option = app.add_flag_callback(
+          std::string(row.names), [&values] { values.assign(1, ""); }, std::string(row.help));
     } else {
       option = app.add_option(std::string(row.names), values, std::string(row.help));
       option->option_text(std::string(row.metavar))->allow_extra_args(false);

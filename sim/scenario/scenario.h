@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sim/arch/one_line.h"
 #include "sim/machine/machine_config.h"
 #include "sim/machine/run_result.h"
 #include "sim/scenario/counter_limit.h"
@@ -22,7 +23,7 @@ namespace trapline {
 /// option, and the cause.
 class ScenarioError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit ScenarioError(std::string_view what) : std::runtime_error(one_line(what)) {}
 };
 
 /// Where the bytes of a UART go.

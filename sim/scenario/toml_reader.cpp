@@ -128,9 +128,11 @@ ScriptStep read_step(TomlTable& table) {
   step.where = table.where();
   set_patterns(table, "expect", "expect-regex", step);
   if (auto v = table.text("send")) step.send = *v;
-  for (auto [key, target] : {std::pair{"timeout", &step.timeout}, std::pair{"delay", &step.delay},
-                             std::pair{"pace", &step.pace}}) {
-    if (auto v = table.scalar(key)) table.located(key, [&] { *target = parse_duration(*v); });
+  for (const auto& time : {std::pair{"timeout", &step.timeout}, std::pair{"delay", &step.delay},
+                           std::pair{"pace", &step.pace}}) {
+    if (auto v = table.scalar(time.first)) {
+      table.located(time.first, [&] { *time.second = parse_duration(*v); });
+    }
   }
   if (step.pace == 0) table.fail("pace", "it must be more than nothing");
   if (auto v = table.flag("always")) step.always = *v;

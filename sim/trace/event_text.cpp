@@ -16,6 +16,17 @@ void append_number(std::string& text, std::uint64_t value, int base) {
   text.append(buffer, end);
 }
 
+/// One word, whatever `reg` is: what no register has is a number.
+void append_register(std::string& text, SysReg reg) {
+  if (reg.op0() == 0) {
+    text += "0x";
+    return append_number(text, reg.key, 16);
+  }
+  std::string name = name_of(reg);
+  std::replace(name.begin(), name.end(), ' ', '_');
+  text += name;
+}
+
 void append_value(std::string& text, const Event& event, const EventField& field) {
   const std::uint64_t value = field.get(event);
   switch (field.form) {
@@ -28,8 +39,7 @@ void append_value(std::string& text, const Event& event, const EventField& field
       text += "EL";
       return append_number(text, value, 10);
     case FieldForm::sysreg:
-      text += name_of(SysReg{static_cast<std::uint16_t>(value)});
-      return;
+      return append_register(text, SysReg{static_cast<std::uint16_t>(value)});
     case FieldForm::syndrome:
       text += "0x";
       append_number(text, value, 16);
@@ -144,7 +154,7 @@ std::uint64_t field_value(const LineParser& line, const EventField& field, std::
       return value;
     }
     case FieldForm::sysreg:
-      break;
+      if (text.starts_with("0x")) return line.number(text.substr(2), 16);
   }
   const std::optional<SysReg> reg = sysreg_named(text);
   if (!reg) LineParser::wrong("unknown system register", text);

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "sim/arch/one_line.h"
 #include "sim/trace/event_schema.h"
 #include "sim/trace/event_text.h"
 
@@ -24,7 +25,7 @@ inline constexpr unsigned kTraceVersion = 1;
 /// A file that is no trace, of another version, or corrupt. what() is one line with the place.
 class TraceError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit TraceError(std::string_view what) : std::runtime_error(one_line(what)) {}
 };
 
 enum class TraceFormat : std::uint8_t { text, binary };
@@ -58,11 +59,12 @@ class TraceWriter final : public Sink {
   void on_event(const Event& event) override;
   bool wants(EventKind kind) const override { return events_.has(kind); }
   void finish(std::string_view digest);
+  /// Writes what is held back. Without finish() the trace reads as one that was cut short.
+  void flush();
 
  private:
   class Packer;
 
-  TraceFormat format_;
   EventSet events_;
   Output output_;
   std::uint64_t written_ = 0;

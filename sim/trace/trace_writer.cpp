@@ -58,7 +58,7 @@ class TraceWriter::Packer {
 };
 
 TraceWriter::TraceWriter(TraceFormat format, const TraceHeader& header, Output output)
-    : format_(format), events_(header.events), output_(std::move(output)) {
+    : events_(header.events), output_(std::move(output)) {
   if (format == TraceFormat::text) {
     output_("trapline-trace " + std::to_string(kTraceVersion) + '\n' + header_text(header) + '\n');
     return;
@@ -80,10 +80,14 @@ void TraceWriter::on_event(const Event& event) {
   }
 }
 
+void TraceWriter::flush() {
+  if (packer_) packer_->flush();
+}
+
 void TraceWriter::finish(std::string_view digest) {
   const std::string end = end_text(digest, written_);
+  flush();
   if (packer_) {
-    packer_->flush();
     packer_->write('Z', end);
   } else {
     output_("end " + end + '\n');

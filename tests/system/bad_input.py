@@ -511,6 +511,8 @@ class BadCommandLine(BadInput):
                           ["-smp"]):
             with self.subTest(arguments=arguments):
                 self.refused(*arguments)
+        self.refused("-kernel", "a", "-nographic=certainly", says=["nographic"])
+        self.refused("--kernel", "two\nlines", says=["two\\x0alines"])
         self.refused(command="fly", says=["fly"])
         self.refused("fly", command="help", says=["fly"])
         self.refused("dtb", "-o", "/no/such/folder/x", command="machine", says=["/no/such/folder"])

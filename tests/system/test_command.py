@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -108,6 +109,26 @@ trace = "{name}.trace"
         self.assertEqual(sorted(whole), sorted(sum(parts, [])))
         self.assertTrue(all(parts))
 
+    def test_results_that_cannot_be_written_are_one_line_and_exit_code_2(self):
+        self.run_suite("--update", code=0)
+        for path, why in (("/dev/full", "No space left on device"), ("/no/such/x", "No such file")):
+            done = subprocess.run([TRAPLINE, "test", "--junit", path, str(self.path)],
+                                  capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stderr, rf"^trapline: {path}: {why}.*\n$")
+
+    def test_an_update_that_fails_leaves_the_old_golden_trace(self):
+        self.run_suite("--update", code=0)
+        golden = self.path / "a.trace"
+        before = golden.read_bytes()
+        # The run's own compressed trace fits, its text does not.
+        done = subprocess.run([TRAPLINE, "test", "--update", str(self.path)], capture_output=True,
+                              text=True, timeout=60, preexec_fn=with_files_up_to(len(before) - 1))
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("File too large", done.stdout)
+        self.assertEqual(golden.read_bytes(), before)
+        self.assertFalse((self.path / "a.trace.new").exists())
+
     def test_bad_usage_is_one_line_and_exit_code_2(self):
         for options in (["--shard", "4/3"], ["--shard", "x"], ["-j", "0"]):
             done = subprocess.run([TRAPLINE, "test", *options, str(self.path)],
@@ -117,6 +138,11 @@ trace = "{name}.trace"
         done = subprocess.run([TRAPLINE, "test", str(self.path / "none.toml")],
                               capture_output=True, text=True, timeout=60)
         self.assertEqual(done.returncode, 2)
+
+
+def with_files_up_to(size):
+    """For preexec_fn: a disk on which each file can have `size` bytes."""
+    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 class Trace(unittest.TestCase):
@@ -193,6 +219,46 @@ class Trace(unittest.TestCase):
         for option in ("--trace", "--tarmac"):
             done = self.run_guest("A", option, "/dev/full", "-q", "--log", "off", code=2)
             self.assertEqual(done.stderr, "trapline: /dev/full: No space left on device\n")
+
+    def test_a_full_disk_ends_the_run_and_keeps_what_was_written(self):
+        self.run_guest("A", "--trace", self.path / "whole.trace", "--events", "all")
+        self.run_guest("A", "--tarmac", self.path / "whole.tarmac")
+        for name, option in (("trace", "--trace"), ("tarmac", "--tarmac")):
+            whole = (self.path / f"whole.{name}").read_bytes()
+            for size in (1, len(whole) // 2, len(whole) - 1):
+                cut = self.path / f"cut.{name}"
+                done = subprocess.run(
+                    [TRAPLINE, "run", "--el", "2", "--load", f"{self.path / 'A.bin'}@0x40080000",
+                     "--entry", "0x40080000", "--uart", "null", "--events", "all", "-q", "--log",
+                     "off", option, str(cut)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                    timeout=60, preexec_fn=with_files_up_to(size))
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertEqual(done.stderr, f"trapline: {cut}: File too large\n")
+                self.assertEqual(cut.read_bytes(), whole[:size])
+        trace = self.path / "cut.trace"
+        trace.write_bytes((self.path / "whole.trace").read_bytes()[:-30])
+        self.assertIn("run-end", self.trapline("trace", "show", trace).stdout)
+
+    def test_a_run_does_not_go_on_without_its_trace(self):
+        # PSCI_VERSION by SMC, for ever.
+        (self.path / "loop.bin").write_bytes(words([0xd2b08000, 0xd4000003, 0x17fffffe]))
+        for option in ("--trace", "--tarmac"):
+            done = subprocess.run(
+                [TRAPLINE, "run", "--el", "2", "--load", f"{self.path / 'loop.bin'}@0x40080000",
+                 "--entry", "0x40080000", "--uart", "null", option, "/dev/full", "-q",
+                 "--timeout", "60"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                timeout=100)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertEqual(done.stderr, "trapline: /dev/full: No space left on device\n")
+
+    def test_a_cut_trace_is_converted_up_to_the_cut(self):
+        whole, cut, binary = (self.path / name for name in ("a.trace", "b.trace", "b.ttb"))
+        self.run_guest("A", "--trace", whole, "--events", "all")
+        cut.write_text(whole.read_text().partition("end digest")[0])
+        done = self.trapline("trace", "convert", cut, "--to", "binary", "-o", binary)
+        self.assertIn("cut short", done.stderr)
+        self.assertEqual(self.trapline("trace", "show", binary).stdout,
+                         self.trapline("trace", "show", whole).stdout)
 
     def test_a_cut_trace_is_read_up_to_the_cut(self):
         trace = self.path / "a.trace"

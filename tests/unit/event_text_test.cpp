@@ -94,5 +94,13 @@ TEST(EventHub, ObservedEventsAreForThoseWhoAskAndNoPartOfTheDigest) {
   EXPECT_EQ(hub.digest().text(), alone.digest().text());
 }
 
+TEST(EventText, ARegisterIsOneWordThatIsReadBackWhateverItIs) {
+  for (unsigned key = 0; key <= 0xffff; key += 7) {
+    const Event event{.kind = EventKind::sysreg_write, .a = key, .b = 1};
+    const StoredEvent back = parse_event_text(event_text(event));
+    ASSERT_EQ(back.event.a, key) << event_text(event);
+  }
+}
+
 }  // namespace
 }  // namespace trapline
