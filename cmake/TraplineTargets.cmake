@@ -18,6 +18,13 @@ if(TRAPLINE_SANITIZE)
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 endif()
 
+if(TRAPLINE_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "TRAPLINE_FUZZ needs clang (scripts/setup --fuzz; cmake --preset fuzz)")
+  endif()
+  target_compile_options(trapline_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # trapline_library(NAME SOURCES a.cpp ... [DEPS other ...] [PRIVATE_DEPS lib ...])
 function(trapline_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;PRIVATE_DEPS" ${ARGN})
