@@ -130,6 +130,8 @@ bool uses_fp(std::uint32_t word) {
   return (word & 0xffdfffc0) == 0xd51b4400;                            // FPCR, FPSR
 }
 
+bool is_unprivileged(std::uint32_t word) { return (word & 0x3b200c00) == 0x38000800; }
+
 bool is_exception_return(std::uint32_t word) {
   return word == 0xd69f03e0 || (word & 0xfffffbff) == 0xd69f0bff;
 }
@@ -176,6 +178,7 @@ const CodePage& CodePages::code(PhysAddr pa, Slot& slot) {
     if (is_marked(words[i])) total += CodePage::kMark;
     if (is_send_event(words[i])) total += CodePage::kEvent;
     page.fp[i] = uses_fp(words[i]);
+    page.unprivileged |= is_unprivileged(words[i]);
     if (is_untranslatable(words[i])) page.untranslatable.push_back(static_cast<std::uint16_t>(i));
     if (needs_interception(words[i], interception_)) page.intercepts.push_back(static_cast<std::uint16_t>(i));
   }

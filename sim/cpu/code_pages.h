@@ -38,6 +38,7 @@ struct CodePage {
   std::vector<std::uint16_t> intercepts;  ///< Word indices of system instructions to be hooked.
   std::vector<std::uint16_t> untranslatable;  ///< Word indices that are is_untranslatable().
   std::bitset<kWords> fp;                 ///< Words that CPACR_EL1 and CPTR_EL2 can trap.
+  bool unprivileged = false;              ///< Some words are is_unprivileged().
 };
 
 /// Page states of all RAM, shared by the CPUs of a machine. A page may be writable in some engine
@@ -98,6 +99,8 @@ bool is_untranslatable(std::uint32_t word);
 std::optional<SysReg> host_register(SysReg reg);
 /// True for floating-point and Advanced SIMD instructions, and accesses to FPCR and FPSR.
 bool uses_fp(std::uint32_t word);
+/// True for LDTR*, STTR* (DDI 0487 C4.1.94, "Load/store register (unprivileged)").
+bool is_unprivileged(std::uint32_t word);
 /// True for ERET, ERETAA and ERETAB.
 bool is_exception_return(std::uint32_t word);
 /// True for ERET*, WFE and YIELD.

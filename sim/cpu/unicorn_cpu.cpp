@@ -288,7 +288,6 @@ void UnicornCpu::flush_engine_tlb() {
   uc_ctl_flush_tlb(engine_);
   if (!pmsa_) return;
   pmsa_->view.flushed();
-  pmsa_->scanned_block = ~0ull;
   ++pmsa_->epoch;
 }
 

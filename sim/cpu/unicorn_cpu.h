@@ -126,6 +126,7 @@ class UnicornCpu final : public Cpu,
     std::uint64_t key = ~0ull;
     const std::uint32_t* cost = nullptr;
     const std::uint32_t* words = nullptr;
+    bool unprivileged = true;  ///< Some of the words may be LDTR* or STTR*.
   };
   struct Pending {
     enum class Kind : std::uint8_t {
@@ -149,6 +150,7 @@ class UnicornCpu final : public Cpu,
     VirtAddr va = 0;
     PhysAddr pa = 0;
     Fault fault{};
+    bool undo_load = false;  ///< The engine may have written a register of the load.
   };
   struct HookPoint {
     UnicornCpu* cpu;
@@ -306,9 +308,13 @@ class UnicornCpu final : public Cpu,
                           void* of_ram);
   static bool image_callback(uc_engine*, uc_mem_type type, std::uint64_t pa, int size,
                              std::int64_t value, void* self);
-  bool on_image_access(PhysAddr pa, unsigned size, AccessKind kind);
-  bool image_allows(PhysAddr pa, AccessKind kind);
-  bool unprivileged_in_block();
+  bool on_image_load(PhysAddr pa, unsigned size);
+  bool on_image_store(PhysAddr pa, unsigned size);
+  [[gnu::cold]] void refuse_image(PhysAddr pa, AccessKind kind);
+  [[gnu::cold]] void refuse_image_load(PhysAddr pa);
+  void undo_image_load();
+  bool image_allows(PhysAddr pa, unsigned size, AccessKind kind, bool privileged);
+  [[gnu::cold]] bool learn_image(PhysAddr pa, AccessKind kind, bool privileged);
   bool fill_image(VirtAddr va, uc_tlb_entry& out);
 
   // unicorn_pmsa.cpp
@@ -453,18 +459,23 @@ class UnicornCpu final : public Cpu,
     VirtAddr found_last = 0;       ///< The last address of the page that it holds for.
     bool found_split = false;      ///< Another answer holds for part of the page.
     std::optional<Fault> walk_fault;  ///< Of stage 2, on a descriptor of VMSAv8-64 at EL1.
-    bool has_images = false;
+    /// What the engine has a second time (unicorn_alias.cpp).
+    struct Image {
+      UnicornCpu* cpu;
+      PhysAddr base;
+      std::uint8_t* host;
+    };
+    std::deque<Image> images;
+    std::array<std::uint64_t, 31> before_load{};  ///< X0 to X30 before a refused load.
     /// Answers for granules of split pages, until `epoch` moves.
     struct Allowed {
       std::uint64_t key = ~0ull;
       std::uint64_t epoch = 0;
       Permissions permissions{};
     };
-    std::array<Allowed, 64> allowed{};
+    static constexpr std::size_t kAllowed = 64;
+    std::array<Allowed, kAllowed> allowed{};
     std::uint64_t epoch = 1;
-    VirtAddr scanned_block = ~0ull;
-    std::uint32_t scanned_size = 0;
-    bool scanned_unprivileged = false;
     /// Granules of pages that have a hook because they were not to be executed.
     std::unordered_map<VirtAddr, std::uint64_t> hooked_granules;
   };

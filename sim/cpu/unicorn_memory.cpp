@@ -19,9 +19,6 @@ namespace {
 
 constexpr VirtAddr kNowhere = ~0ull;
 
-/// LDTR*, STTR* (DDI 0487 C4.1.94, "Load/store register (unprivileged)").
-bool is_unprivileged(std::uint32_t word) { return (word & 0x3b200c00) == 0x38000800; }
-
 AccessKind kind_of(uc_mem_type type) {
   switch (type) {
     case UC_MEM_FETCH:
@@ -103,6 +100,8 @@ bool UnicornCpu::is_privileged_access(std::uint32_t word) const {
 }
 
 bool UnicornCpu::block_has_unprivileged() {
+  const CodeMapEntry& mapped = code_map_[(block_pc_ >> 12) % kCodeMapSize];
+  if (mapped.key == (block_pc_ & ~0xfffull) + space_ && !mapped.unprivileged) return false;
   for (VirtAddr at = block_pc_; at - block_pc_ < block_size_; at += 4) {
     const std::optional<std::uint32_t> word = word_at(at);
     if (word && is_unprivileged(*word)) return true;
@@ -305,6 +304,7 @@ void UnicornCpu::resolve(const Pending& pending) {
       return data_fault(pending.fault, va, pending.access, at, *word);
     }
     case Pending::Kind::split_data:
+      if (pending.undo_load) undo_image_load();
       if (!emulate_access(at, *word)) undefined(at, *word);
       return;
     case Pending::Kind::device:

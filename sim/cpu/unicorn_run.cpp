@@ -175,6 +175,7 @@ const UnicornCpu::CodeMapEntry* UnicornCpu::map_code(VirtAddr pc) {
   CodeMapEntry& mapped = code_map_[(pc >> 12) % kCodeMapSize];
   mapped.key = (pc & ~0xfffull) + space_;
   mapped.cost = code.cost.data();
+  mapped.unprivileged = code.unprivileged;
   mapped.words = reinterpret_cast<const std::uint32_t*>(
       bus_.ram_at(entry->pa_page)->host(entry->pa_page));
   return &mapped;

@@ -118,6 +118,21 @@ class Hypervisor(SystemTest):
                 self.check_killed(trespass, how)
 
 
+class Stacks(SystemTest):
+    def test_tasks_compute_the_same_on_stacks_that_split_pages(self):
+        results = []
+        for name in ("r82_stacks", "r82_stacks_split"):
+            done = subprocess.run([TRAPLINE, "run", "-M", "fvp-baser", "--semihosting", "-q",
+                                   "--limit-time", "10s", "-kernel",
+                                   os.path.join(GUESTS, f"{name}.elf")],
+                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
+                                  check=False, text=True)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            results.append(done.stdout)
+        self.assertEqual(results[0].count("task "), 2, results[0])
+        self.assertEqual(results[0], results[1])
+
+
 class Alone(SystemTest):
     def test_a_pmsa_guest_on_a_part_without_el2(self):
         """alpha needs no hypervisor: it owns the board's UART, GIC and timer."""
