@@ -21,7 +21,7 @@
 #include "sim/report/outcome.h"
 #include "sim/report/run_facts.h"
 #include "sim/report/stats.h"
-#include "sim/scenario/uart_script.h"
+#include "sim/rerun/uart_scripts.h"
 #include "sim/trace/trace_file.h"
 
 namespace trapline {
@@ -74,8 +74,6 @@ class RunSession {
  private:
   bool reads_stdin(const UartSpec& uart) const;
   void add_uart(unsigned index, const UartSpec& uart);
-  void add_script(unsigned index, std::vector<ScriptStep> steps);
-  void attach_scripts();
   void open_tarmac(MachineHooks& hooks);
   void open_trace();
   void close_trace(const RunResult& result);
@@ -101,20 +99,15 @@ class RunSession {
   std::shared_ptr<HostOutput> terminal_ =
       std::make_shared<HostOutput>(FileDescriptor(STDOUT_FILENO, false), "standard output");
   std::vector<std::unique_ptr<UartHost>> hosts_;  // By UART.
-  std::vector<std::unique_ptr<CharacterFanOut>> fan_outs_;
   std::unique_ptr<Machine> machine_;
-  // After the machine: a script's wake-ups live in the machine's timeline.
-  struct Script {
-    unsigned uart;
-    std::unique_ptr<UartScript> player;
-  };
-  std::vector<Script> scripts_;
+  UartScripts scripts_;  // After the machine.
 };
 
 RunSession::RunSession(const Scenario& scenario)
     : scenario_(scenario),
       interactive_(is_interactive(scenario)),
-      at_terminal_(interactive_ && isatty(STDIN_FILENO)) {
+      at_terminal_(interactive_ && isatty(STDIN_FILENO)),
+      scripts_(scenario.uarts, interactive_) {
   if (!scenario.stats_path.empty() && scenario.stats_path != "-") {
     stats_file_.emplace(HostOutput::to_file(scenario.stats_path));
   }
@@ -125,7 +118,7 @@ RunSession::RunSession(const Scenario& scenario)
   if (trace_) hooks.sinks.push_back(&*trace_);
   for (unsigned n = 0; n < scenario.uarts.size(); ++n) {
     add_uart(n, scenario.uarts[n]);
-    hooks.uarts.push_back(fan_outs_.back().get());
+    hooks.uarts.push_back(&scripts_.output(n));
   }
   hooks.host_poll = [this] { poll(); };
   // Whoever opens a pseudo-terminal may type as well.
@@ -134,7 +127,7 @@ RunSession::RunSession(const Scenario& scenario)
       std::any_of(scenario.uarts.begin(), scenario.uarts.end(),
                   [](const UartSpec& u) { return u.backend.kind == UartBackendSpec::Kind::pty; });
   machine_ = std::make_unique<Machine>(scenario.machine, std::move(hooks));
-  attach_scripts();
+  scripts_.attach(*machine_);
 }
 
 // Keys belong to an interactive session. A batch run is decided by its scenario alone, so a pipe is
@@ -147,23 +140,8 @@ bool RunSession::reads_stdin(const UartSpec& uart) const {
 void RunSession::add_uart(unsigned index, const UartSpec& uart) {
   hosts_.push_back(
       std::make_unique<UartHost>(index, uart.backend, reads_stdin(uart), terminal_));
-  fan_outs_.push_back(std::make_unique<CharacterFanOut>());
-  fan_outs_.back()->add(hosts_.back()->output());
+  scripts_.output(index).add(hosts_.back()->output());
   if (!hosts_.back()->announcement().empty()) say("trapline: " + hosts_.back()->announcement());
-
-  std::vector<ScriptStep> steps = uart.script;
-  if (interactive_) {
-    std::erase_if(steps, [](const ScriptStep& step) { return !step.always; });
-  } else {
-    add_script(index, uart.patterns);
-  }
-  add_script(index, std::move(steps));
-}
-
-void RunSession::add_script(unsigned index, std::vector<ScriptStep> steps) {
-  if (steps.empty()) return;
-  scripts_.push_back({index, std::make_unique<UartScript>(index, std::move(steps))});
-  fan_outs_[index]->add(*scripts_.back().player);
 }
 
 void RunSession::open_tarmac(MachineHooks& hooks) {
@@ -176,7 +154,10 @@ void RunSession::open_tarmac(MachineHooks& hooks) {
 
 void RunSession::open_trace() {
   if (scenario_.trace_path.empty()) return;
-  const TraceHeader header{run_facts(scenario_), scenario_.trace_events};
+  TraceHeader header{run_facts(scenario_), scenario_.trace_events};
+  if (interactive_) std::erase_if(header.facts, [](const auto& fact) {  // Keys cannot be typed again.
+    return is_argument_fact(fact.first);
+  });
   if (scenario_.trace_path == "-") {
     trace_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
   } else {
@@ -191,17 +172,6 @@ void RunSession::close_trace(const RunResult& result) {
   trace_->finish(result.digest);
   trace_file_->close();
   if (trace_file_->error() && !output_error_) output_error_ = trace_file_->error();
-}
-
-void RunSession::attach_scripts() {
-  for (const Script& script : scripts_) {
-    script.player->attach(
-        machine_->clock(),
-        [this, uart = script.uart](std::uint8_t byte) {
-          return machine_->uart_input(uart, {&byte, 1});
-        },
-        [this] { machine_->stop(ExitReason::expectation_failed); });
-  }
 }
 
 void RunSession::move_input(unsigned index) {
@@ -266,12 +236,7 @@ int RunSession::run() {
 int RunSession::finish(const RunResult& result, double seconds) {
   // A run that its user ended owes nothing.
   const bool judged = !interactive_ && result.reason != ExitReason::user_quit;
-  std::vector<std::string> failures;
-  for (const Script& script : scripts_) {
-    if (judged) script.player->finish();
-    if (script.player->failure()) failures.push_back(*script.player->failure());
-  }
-  Outcome outcome = judge(result, scenario_.expect, !judged, std::move(failures));
+  Outcome outcome = judge(result, scenario_.expect, !judged, scripts_.failures(judged));
   if (const auto signal = signals_.received()) outcome.exit_code = 128 + *signal;
   const HostStats host{seconds, outcome.exit_code};
 

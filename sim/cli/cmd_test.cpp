@@ -22,6 +22,7 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
 #include "sim/cli/open_trace.h"
+#include "sim/cli/temporary_folder.h"
 #include "sim/report/counter_check.h"
 #include "sim/report/junit.h"
 #include "sim/report/outcome.h"
@@ -56,28 +57,6 @@ std::string last_lines(const std::string& text, std::size_t lines) {
   }
   return at == 0 ? text : text.substr(at + 1);
 }
-
-/// A folder that goes away with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (fs::temp_directory_path() / "trapline-test-XXXXXX").string();
-    if (!mkdtemp(name.data())) {
-      throw ScenarioError(fmt::format("{}: {}", name, std::strerror(errno)));
-    }
-    path_ = name;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 /// Files as they are named; folders for the scenario files below them, in the order of their names.
 std::vector<std::string> find_scenarios(const std::vector<std::string>& paths) {
@@ -242,7 +221,10 @@ class TestRunner {
     // The old one stays until the new one is whole.
     const std::string fresh = golden + ".new";
     HostOutput output = HostOutput::to_file(fresh);
-    TraceWriter writer(trace_format_of(golden), trace.reader().header(),
+    // The scenario that names the golden trace says how it was made.
+    TraceHeader header = trace.reader().header();
+    std::erase_if(header.facts, [](const auto& fact) { return is_argument_fact(fact.first); });
+    TraceWriter writer(trace_format_of(golden), header,
                        [&](std::string_view bytes) { output.write(bytes); });
     for (StoredEvent stored; trace.reader().next(stored);) writer.on_event(stored.view());
     if (trace.reader().end()) writer.finish(trace.reader().end()->digest);
@@ -280,7 +262,27 @@ class TestRunner {
                                    end_a ? end_a->digest : "cut short",
                                    end_b ? end_b->digest : "cut short");
     }
-    if (!result.message.empty()) result.verdict = Verdict::failed;
+    if (result.message.empty()) return;
+    result.verdict = Verdict::failed;
+    result.details += where_to_look(job.scenario.file, a.reader().header(), b.reader().header());
+  }
+
+  /// A golden trace is events alone: whether the instruction can be found depends on whether its run can
+  /// be done again.
+  static std::string where_to_look(const std::string& scenario, const TraceHeader& golden,
+                                   const TraceHeader& now) {
+    const auto made_of = [](TraceHeader header) {
+      std::erase_if(header.facts, [](const auto& fact) { return is_argument_fact(fact.first); });
+      return header.facts;
+    };
+    if (made_of(golden) == made_of(now)) {
+      return "to the instruction: not from here. Both runs are made of the same things, so the version "
+             "of trapline is another, and only this one can be run\n";
+    }
+    return fmt::format(
+        "to the instruction: with the scenario as it was when the golden trace was made,\n"
+        "  trapline trace diff OLD.toml {}\n",
+        scenario);
   }
 
   void print(const TestResult& result) const {

@@ -38,14 +38,16 @@ struct TraceRange {
 
 // `trapline trace show|stats|convert|diff`. They throw TraceError for files that are no traces.
 
-int trace_show_command(const std::string& path, const EventSet& events, const TraceRange& range);
+/// `symbols`: as `--symbols` has them; their places are added to the lines.
+int trace_show_command(const std::string& path, const EventSet& events, const TraceRange& range,
+                       const std::vector<std::string>& symbols);
 int trace_stats_command(const std::string& path);
 /// `form` is one of "text", "binary", "csv", "chrome".
 int trace_convert_command(const std::string& path, const std::string& form,
                           const std::string& to);
-/// 0: equal; 1: they differ, and the first difference is printed.
-int trace_diff_command(const std::string& path_a, const std::string& path_b,
-                       const EventSet& events, unsigned context);
+/// `trapline trace diff`: 0: equal; 1: they differ, and the first event and instruction that do are
+/// printed. Sets `action` when the command was given.
+void add_trace_diff(CLI::App& trace, std::function<int()>& action, const Environment& environment);
 
 struct TestOptions {
   std::vector<std::string> paths;  ///< Scenario files, and folders of them.

@@ -47,8 +47,8 @@ struct CommandLine {
   std::string output;
   std::string topic;
   struct {
-    std::string a, b, form = "text", events = "all";
-    unsigned context = 5;
+    std::string a, form = "text", events = "all";
+    std::vector<std::string> symbols;
     TraceRange range;
   } trace;
   TestOptions test;
@@ -136,13 +136,16 @@ struct CommandLine {
     };
 
     CLI::App* show = command("show", "Print its events, one a line", [this] {
-      return trace_show_command(trace.a, EventSet::parse(trace.events), trace.range);
+      return trace_show_command(trace.a, EventSet::parse(trace.events), trace.range, trace.symbols);
     });
     show->add_option("trace", trace.a, "The trace")->required();
     add_events(show);
     show->add_option("--from", trace.range.from, "From this instruction of its CPU on");
     show->add_option("--to", trace.range.to, "Up to this instruction");
     show->add_option("--cpu", trace.range.cpu, "Of this CPU");
+    show->add_option("--symbols", trace.symbols, "Add the places of addresses, as 'run' knows them")
+        ->type_name("FILE[,el=N][,vmid=N][,offset=N]")
+        ->allow_extra_args(false);
 
     CLI::App* stats = command("stats", "Count its events",
                               [this] { return trace_stats_command(trace.a); });
@@ -156,14 +159,7 @@ struct CommandLine {
         ->check(CLI::IsMember({"text", "binary", "csv", "chrome"}));
     convert->add_option("-o,--output", output, "Write to FILE")->type_name("FILE");
 
-    CLI::App* diff = command("diff", "Find where two runs parted; exit code 1 if they did", [this] {
-      return trace_diff_command(trace.a, trace.b, EventSet::parse(trace.events), trace.context);
-    });
-    diff->add_option("a", trace.a, "One trace")->required();
-    diff->add_option("b", trace.b, "The other")->required();
-    add_events(diff);
-    diff->add_option("--context", trace.context, "Events shown before and after")
-        ->type_name("N");
+    add_trace_diff(trace_app, action, environment);
   }
 };
 

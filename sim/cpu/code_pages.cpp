@@ -175,7 +175,8 @@ const CodePage& CodePages::code(PhysAddr pa, Slot& slot) {
   for (unsigned i = 0; i < CodePage::kWords; ++i) {
     page.cost[i] = total;
     total += std::min(timing_.cycles(words[i]), 63u);
-    if (is_marked(words[i])) total += CodePage::kMark;
+    const bool watched = watched_ && watched_->has((pa & ~0xfffull) + 4 * i, 4);
+    if (is_marked(words[i]) || watched) total += CodePage::kMark;
     if (is_send_event(words[i])) total += CodePage::kEvent;
     page.fp[i] = uses_fp(words[i]);
     page.unprivileged |= is_unprivileged(words[i]);

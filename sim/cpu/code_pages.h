@@ -11,6 +11,7 @@
 #include "sim/arch/sysreg.h"
 #include "sim/bus/bus.h"
 #include "sim/time/timing_model.h"
+#include "sim/trace/watched_memory.h"
 
 namespace trapline {
 
@@ -46,8 +47,12 @@ struct CodePage {
 /// code are noticed whatever the engine does about them.
 class CodePages {
  public:
-  CodePages(Bus& bus, const TimingModel& timing, Interception interception)
-      : bus_(bus), timing_(timing), interception_(interception) {}
+  /// Words of `watched` memory are marked as well; may be null.
+  CodePages(Bus& bus, const TimingModel& timing, Interception interception,
+            WatchedMemory* watched = nullptr)
+      : bus_(bus), timing_(timing), interception_(interception), watched_(watched) {}
+
+  WatchedMemory* watched() const { return watched_; }
 
   /// Where a page of RAM stands. Valid as long as the bus.
   struct Slot {
@@ -69,6 +74,7 @@ class CodePages {
   Bus& bus_;
   const TimingModel& timing_;
   Interception interception_;
+  WatchedMemory* watched_;
   std::uint64_t scans_ = 0;
   struct RamSlots {
     PhysAddr base;

@@ -43,6 +43,7 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
       watcher_(environment.instructions),
       pages_(pages),
       pmu_(*this) {
+  if (watcher_) watched_memory_ = pages_.watched();
   create_engine();
   map_memory();
   if (model_.pmsa) {
@@ -227,9 +228,21 @@ void UnicornCpu::set_adjustments(VirtAddr pc) {
                             : 0;
 }
 
+/// Of now: when the controls are read again depends on who watches.
+std::uint16_t UnicornCpu::vmid() const {
+  if (!config_.has_el2) return 0;
+  if (!context_stale_) return vmid_of(controls_el1_);
+  // VSCTLR_EL2 has the encoding that is TTBR0_EL2's elsewhere, and its VMID 16 bits.
+  if (pmsa_) return static_cast<std::uint16_t>(read_system(reg::TTBR0_EL2) >> 48);
+  TranslationControls now = controls_el1_;
+  now.vtcr_el2 = read_system(reg::VTCR_EL2);
+  now.vttbr_el2 = read_system(reg::VTTBR_EL2);
+  return vmid_of(now);
+}
+
 void UnicornCpu::stamp(Event& event) const {
   event.el = el_;
-  event.vmid = config_.has_el2 ? vmid_of(controls_el1_) : 0;
+  event.vmid = vmid();
   event.instructions = instructions_ - instruction_adjust_;
   event.cycles = current_cycles();
 }
@@ -367,7 +380,8 @@ Interception interception_for(const std::vector<CpuConfig>& cpus, const EventHub
 
 UnicornComplex::UnicornComplex(const CpuEnvironment& environment,
                                const std::vector<CpuConfig>& cpus)
-    : pages_(environment.bus, environment.timing, interception_for(cpus, environment.events)) {
+    : pages_(environment.bus, environment.timing, interception_for(cpus, environment.events),
+             environment.instructions ? environment.instructions->watched_memory() : nullptr) {
   for (const CpuConfig& config : cpus) {
     cpus_.push_back(std::make_unique<UnicornCpu>(*this, environment, pages_, config));
   }

@@ -31,6 +31,7 @@
 #include "sim/time/timeline.h"
 #include "sim/trace/hub.h"
 #include "sim/trace/instruction.h"
+#include "sim/trace/watched_memory.h"
 
 namespace trapline {
 
@@ -133,7 +134,7 @@ class UnicornCpu final : public Cpu,
       none,
       fault,
       device,
-      split_data,   ///< MPU regions give parts of the page different permissions.
+      split_data,   ///< MPU regions give parts of the page different permissions, or it is watched.
       split_fetch,  ///< Likewise, and hooks are needed on some of it.
       code_write,
       release,
@@ -186,6 +187,7 @@ class UnicornCpu final : public Cpu,
   std::uint64_t cycles_at(Time when) const;
   std::uint64_t current_cycles() const;
   std::uint64_t hash_state();
+  std::uint16_t vmid() const;
 
   // unicorn_observe.cpp
   void observe(EventKind kind, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0,
@@ -205,6 +207,8 @@ class UnicornCpu final : public Cpu,
   void deliver_watched(std::uint64_t retired);
   bool read_watched(MemoryContents& memory) const;
   std::optional<PhysAddr> known_physical(VirtAddr va) const;
+  void note_watched(PhysAddr pa, unsigned bytes, bool write);
+  void note_watched_code();
 
   // unicorn_run.cpp: blocks, sampling, slices
   static void block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
@@ -212,6 +216,7 @@ class UnicornCpu final : public Cpu,
   [[gnu::noinline]] void on_block_slow(VirtAddr pc, std::uint32_t size);
   void count_block(const std::uint32_t* page_cost, VirtAddr pc, std::uint32_t size);
   bool block_slow(VirtAddr pc);
+  bool stop_before(VirtAddr pc, Pending::Kind what);
   void note_slow_event();
   bool after_marked(std::uint32_t word, VirtAddr pc);
   void forget_block();
@@ -411,6 +416,9 @@ class UnicornCpu final : public Cpu,
   TrapPort* traps_;
   std::function<void()> host_poll_;
   InstructionSink* watcher_;
+  WatchedMemory* watched_memory_ = nullptr;
+  /// Pages of code with watched bytes, by their cost tables.
+  std::unordered_map<const std::uint32_t*, PhysAddr> watched_code_;
   bool watching_ = false;  ///< watch_hook_ is in the engine.
   uc_hook watch_hook_ = 0;
   std::optional<ExecutedInstruction> watched_;  ///< Noted, and perhaps not executed yet.

@@ -191,6 +191,11 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
   Fault fault;
   if (pmsa_ && kind == AccessKind::fetch) va = pc();  // The address, and not its page.
   const SoftTlb::Entry* entry = lookup(va, kind, privileged, pan, fault);
+  if (watched_memory_ && entry && kind != AccessKind::fetch &&
+      watched_memory_->has_page(entry->pa_page)) {
+    pending_ = {.kind = Pending::Kind::split_data, .access = kind, .va = va};
+    return false;
+  }
   if (pmsa_ && pmsa_->found_split) {
     const bool data = kind != AccessKind::fetch;
     if (data && entry && !splits_data(va, privileged, pan)) {
@@ -409,7 +414,8 @@ bool UnicornCpu::emulate_access(VirtAddr pc, std::uint32_t word) {
   emulation_ = {.privileged = is_privileged_access(word), .pan = pan_active()};
   if (execute_load_store(*decoded, *this, *this)) {
     if (monitor_.set && decoded->is_exclusive()) watch_exclusive_stores(pc);
-    // What only a split page brought here leaves no trace: its neighbours' regions are no event.
+    // What only a split or watched page brought here leaves no trace: its neighbours' regions, and
+    // who watches, are no event.
     if (pending_.kind == Pending::Kind::split_data && !emulation_.device) {
       retire(pc, word);
       write_reg(UC_ARM64_REG_PC, pc + 4);
@@ -444,6 +450,7 @@ bool UnicornCpu::access(VirtAddr tagged_va, unsigned bytes, std::uint8_t* data, 
   }
   const PhysAddr pa = entry->pa_page | (va & 0xfff);
   if (Ram* ram = bus_.ram_at(pa); ram && (write ? !ram->read_only() : ram->direct())) {
+    if (watched_memory_) note_watched(pa, bytes, write);
     if (!write) {
       std::memcpy(data, ram->host(pa), bytes);
     } else {
@@ -555,6 +562,7 @@ bool UnicornCpu::read64(PhysAddr pa, std::uint64_t& value) {
   const Ram* ram = bus_.ram_at(pa);
   if (!ram) return false;
   std::memcpy(&value, ram->host(pa), sizeof value);
+  if (watched_memory_) note_watched(pa, sizeof value, false);
   return true;
 }
 

@@ -59,13 +59,8 @@ void UnicornCpu::on_block_slow(VirtAddr pc, std::uint32_t size) {
 bool UnicornCpu::block_slow(VirtAddr pc) {
   note_slow_event();
   if (cycles_ >= attention_) {
-    const bool changes_watch = watch_changes();
-    if (changes_watch || !release_pages_.empty()) {
-      pending_ = {.kind = changes_watch ? Pending::Kind::watch : Pending::Kind::release};
-      write_reg(UC_ARM64_REG_PC, pc);
-      uc_emu_stop(engine_);
-      return false;
-    }
+    if (watch_changes()) return stop_before(pc, Pending::Kind::watch);
+    if (!release_pages_.empty()) return stop_before(pc, Pending::Kind::release);
     note_events();
     const VirtAddr end = block_pc_ + block_size_;
     const std::optional<std::uint32_t> last = end != kNowhere ? word_at(end - 4) : std::nullopt;
@@ -75,6 +70,8 @@ bool UnicornCpu::block_slow(VirtAddr pc) {
       sampling = true;
     }
     if (sampling && sample(pc)) return false;
+    // An event of now may have begun or ended the watching; this block is looked at again then.
+    if (watch_changes()) return stop_before(pc, Pending::Kind::watch);
   }
   if (pc & 3) {
     take_synchronous(el_ == El::el0 ? undefined_target() : el_, esr::pc_alignment(), pc, pc);
@@ -82,6 +79,14 @@ bool UnicornCpu::block_slow(VirtAddr pc) {
   }
   if (!map_code(pc) || (fp_off() && stop_for_fp(pc))) return false;
   return !((checks_alignment_ || sp_unaligned_) && stop_for_alignment(pc));
+}
+
+/// The block at `pc` must wait until something was done with the engine. Always false.
+bool UnicornCpu::stop_before(VirtAddr pc, Pending::Kind what) {
+  pending_ = {.kind = what};
+  write_reg(UC_ARM64_REG_PC, pc);
+  uc_emu_stop(engine_);
+  return false;
 }
 
 /// The block before `pc` ended with an ERET, WFE or YIELD. True if PC moved or the CPU pauses.
@@ -144,6 +149,7 @@ void UnicornCpu::forget_block() {
 /// SEV and SEVL are NOPs for the engine: what the last block had of them takes effect at its end.
 void UnicornCpu::note_events() {
   if (!block_cost_ || block_size_ == 0) return;
+  if (watched_memory_) note_watched_code();
   constexpr std::uint32_t kSev = 0xd503209f;
   const std::uint32_t* cost = block_cost_ + ((block_pc_ >> 2) & 0x3ff);
   if (cost[block_size_ >> 2] - cost[0] < CodePage::kEvent) return;
@@ -172,6 +178,12 @@ const UnicornCpu::CodeMapEntry* UnicornCpu::map_code(VirtAddr pc) {
     return nullptr;
   }
   const CodePage& code = pages_.code(entry->pa_page, *slot);
+  if (watched_memory_) {
+    watched_code_.erase(code.cost.data());
+    if (watched_memory_->has_page(entry->pa_page)) {
+      watched_code_[code.cost.data()] = entry->pa_page;
+    }
+  }
   CodeMapEntry& mapped = code_map_[(pc >> 12) % kCodeMapSize];
   mapped.key = (pc & ~0xfffull) + space_;
   mapped.cost = code.cost.data();

@@ -160,6 +160,7 @@ std::uint32_t UnicornCpu::on_mrs(SysReg reg, uc_arm64_reg rt) {
   // RNDR and RNDRRS read as 0: the ID registers say they are absent, and the host's random numbers
   // must not reach the guest.
   if (rt != UC_ARM64_REG_XZR) write_reg(rt, value);
+  if (watcher_) watcher_->on_register_read(value);
   return kDone;
 }
 
@@ -505,6 +506,7 @@ bool UnicornCpu::emulate_sysreg(VirtAddr pc, std::uint32_t word) {
     std::uint64_t value = 0;
     status = port->read(access->reg, sysreg_context(), value);
     if (status == SysRegStatus::ok) put_x(access->rt, value);
+    if (watcher_) watcher_->on_register_read(value);
   } else {
     status = port->write(access->reg, sysreg_context(), get_x(access->rt));
     if (status == SysRegStatus::ok) observe_write(access->reg, get_x(access->rt));

@@ -26,7 +26,7 @@ std::uint64_t UnicornCpu::next_watch_change() const {
   if (!watcher_) return ~std::uint64_t{0};
   const InstructionWindow window = watcher_->window();
   if (watching_) return window.to == ~std::uint64_t{0} ? window.to : window.to + 1;
-  if (instructions_ > window.to) return ~std::uint64_t{0};
+  if (instructions_ > window.to || window.from == ~std::uint64_t{0}) return ~std::uint64_t{0};
   return window.from > kWatchMargin ? window.from - kWatchMargin : 0;
 }
 
@@ -57,6 +57,7 @@ void UnicornCpu::watch(VirtAddr pc) {
   instruction.cpu = config_.index;
   instruction.el = el_;
   instruction.sp_el0 = (pstate() & 1) == 0;
+  instruction.vmid = vmid();
   instruction.number = number;
   instruction.pc = pc;
   instruction.pa = known_physical(pc).value_or(pc);
@@ -98,6 +99,25 @@ bool UnicornCpu::read_watched(MemoryContents& memory) const {
     done += part;
   }
   return true;
+}
+
+/// An access that is executed here, or a walk.
+void UnicornCpu::note_watched(PhysAddr pa, unsigned bytes, bool write) {
+  if (!watched_memory_->has_page(pa)) return;
+  if (write) {
+    watched_memory_->remove(pa, bytes);
+  } else if (watched_memory_->has(pa, bytes)) {
+    watcher_->on_watched_use(pa);
+  }
+  watcher_->on_watched_page(pa, instructions_);
+}
+
+/// At the end of a block. Watched words are marked (CodePages::code).
+void UnicornCpu::note_watched_code() {
+  const auto page = watched_code_.find(block_cost_);
+  if (page == watched_code_.end()) return;
+  const PhysAddr pa = page->second | (block_pc_ & 0xfff);
+  if (watched_memory_->has(pa, block_size_)) watcher_->on_watched_use(pa);
 }
 
 /// Where `va` leads by what the TLB holds.

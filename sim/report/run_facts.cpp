@@ -16,6 +16,7 @@ namespace {
 
 using Facts = std::vector<std::pair<std::string, std::string>>;
 constexpr std::string_view kImagePrefix = "image.";
+constexpr std::string_view kArgumentPrefix = "argument.";
 
 std::string file_digest(const std::string& path) {
   errno = 0;
@@ -137,8 +138,13 @@ Facts run_facts(const Scenario& scenario) {
     add_steps(digest, scenario.uarts[n].script);
     facts.add(fmt::format("script.{}", n), digest.text());
   }
+  for (std::size_t n = 0; n < scenario.arguments.size(); ++n) {
+    facts.add(fmt::format("{}{}", kArgumentPrefix, n), scenario.arguments[n]);
+  }
   return facts.take();
 }
+
+bool is_argument_fact(std::string_view name) { return name.starts_with(kArgumentPrefix); }
 
 std::vector<std::string> different_images(const Facts& a, const Facts& b) {
   std::vector<std::string> names;

@@ -2,6 +2,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "sim/report/run_facts.h"
+
 namespace trapline {
 namespace {
 
@@ -10,6 +12,7 @@ std::string fact_differences(const TraceHeader& a, const TraceHeader& b) {
   const auto add = [&](char side, const TraceHeader& here, const TraceHeader& there) {
     for (const auto& [name, value] : here.facts) {
       const std::string* other = there.fact(name);
+      if (is_argument_fact(name)) continue;
       if (!other || *other != value) text += fmt::format("  {} {} {}\n", side, name, value);
     }
   };

@@ -276,6 +276,30 @@ void add_run_options(CLI::App& app, RunArguments& arguments) {
   }
 }
 
+namespace {
+
+/// Options of other groups choose what is shown and kept of a run.
+bool decides_the_run(const OptionRow& row) {
+  return row.group == kMachine || row.group == kImages || row.group == kXen ||
+         long_name(row) == "device" || row.names.starts_with("--limit-");
+}
+
+std::vector<std::string> deciding_words(const RunArguments& arguments) {
+  std::vector<std::string> words;
+  if (!arguments.scenario_file.empty()) words.push_back(arguments.scenario_file);
+  for (std::size_t n = 0; n < arguments.values.size(); ++n) {
+    const OptionRow& row = kOptions[n];
+    if (!decides_the_run(row)) continue;
+    for (const std::string& value : arguments.values[n]) {
+      words.push_back(row.metavar.empty() ? fmt::format("--{}", long_name(row))
+                                          : fmt::format("--{}={}", long_name(row), value));
+    }
+  }
+  return words;
+}
+
+}  // namespace
+
 Scenario make_scenario(const RunArguments& arguments, const Environment& environment) {
   Scenario scenario;
   if (!arguments.scenario_file.empty()) {
@@ -291,6 +315,7 @@ Scenario make_scenario(const RunArguments& arguments, const Environment& environ
       }
     }
   }
+  scenario.arguments = deciding_words(arguments);
   check_scenario(scenario);
   return scenario;
 }

@@ -97,6 +97,8 @@ SymbolSpec parse_symbols(std::string_view text);
 
 struct Scenario {
   std::string file;  ///< The scenario file; empty if everything came from the command line.
+  /// What `trapline run` was told, but for where its outputs go: these words lead to the same run.
+  std::vector<std::string> arguments;
   std::string title;
   MachineConfig machine;
   /// By UART number. Never empty: UART 0 goes to stdio unless something else is said.

@@ -15,6 +15,7 @@ namespace trapline {
 /// How a field is written.
 enum class FieldForm : std::uint8_t {
   hex,
+  pc,  ///< An address of code; as hex.
   decimal,
   el,
   sysreg,
@@ -73,6 +74,11 @@ class EventSet {
   std::string text() const;
 
   friend bool operator==(const EventSet&, const EventSet&) = default;
+  /// What is in either.
+  friend EventSet operator|(EventSet a, const EventSet& b) {
+    a.bits_ |= b.bits_;
+    return a;
+  }
 
  private:
   std::bitset<256> bits_;

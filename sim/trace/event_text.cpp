@@ -31,6 +31,7 @@ void append_value(std::string& text, const Event& event, const EventField& field
   const std::uint64_t value = field.get(event);
   switch (field.form) {
     case FieldForm::hex:
+    case FieldForm::pc:
       text += "0x";
       return append_number(text, value, 16);
     case FieldForm::decimal:
@@ -137,6 +138,7 @@ class LineParser {
 std::uint64_t field_value(const LineParser& line, const EventField& field, std::string_view text) {
   switch (field.form) {
     case FieldForm::hex:
+    case FieldForm::pc:
       if (!text.starts_with("0x")) LineParser::wrong("expected a hexadecimal number", text);
       return line.number(text.substr(2), 16);
     case FieldForm::decimal:

@@ -24,6 +24,7 @@ struct ExecutedInstruction {
   unsigned cpu = 0;
   El el = El::el0;      ///< In which it was executed.
   bool sp_el0 = false;  ///< PSTATE.SP was 0: SP is SP_EL0.
+  std::uint16_t vmid = 0;
   std::uint64_t number = 0;  ///< Instructions the CPU retired before it.
   VirtAddr pc = 0;
   PhysAddr pa = 0;
@@ -42,13 +43,26 @@ struct InstructionWindow {
   std::uint64_t to = ~std::uint64_t{0};
 };
 
-/// Whoever watches instructions. It must not change the run.
+class WatchedMemory;
+
+/// Whoever watches instructions, and what reaches them. It must not change the run.
 class InstructionSink {
  public:
   virtual ~InstructionSink() = default;
-  /// Those of interest; always the same.
+  /// Those of interest. May change while an event is being handled, not at other times.
   virtual InstructionWindow window() const = 0;
   virtual void on_instruction(const ExecutedInstruction& instruction) = 0;
+
+  /// RAM whose use is of interest; null: none. Accesses to its pages are slow. Bytes that are stored
+  /// to leave it. Asked for once.
+  virtual WatchedMemory* watched_memory() { return nullptr; }
+  /// An instruction reads watched bytes, or is made of them (it may be reported before and yet not be
+  /// executed), or a translation-table walk reads them.
+  virtual void on_watched_use(PhysAddr) {}
+  /// A page with watched bytes was accessed otherwise; `instructions` are those of the CPU.
+  virtual void on_watched_page(PhysAddr, std::uint64_t /*instructions*/) {}
+  /// A system register that models keep was read.
+  virtual void on_register_read(std::uint64_t /*value*/) {}
 };
 
 }  // namespace trapline

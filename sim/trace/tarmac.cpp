@@ -1,13 +1,10 @@
 #include "sim/trace/tarmac.h"
 
-#include <capstone/capstone.h>
-
 #include <algorithm>
-#include <cctype>
 #include <cinttypes>
 #include <cstdio>
-#include <stdexcept>
-#include <unordered_map>
+
+#include "sim/trace/disassembler.h"
 
 namespace trapline {
 namespace {
@@ -35,55 +32,6 @@ const char* vector_name(VirtAddr pc) {
 }
 
 }  // namespace
-
-/// Capstone's text of an instruction, kept for the next time.
-class TarmacWriter::Disassembler {
- public:
-  Disassembler() {
-    if (cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, &handle_) != CS_ERR_OK) {
-      throw std::runtime_error("the disassembler does not start");
-    }
-  }
-  ~Disassembler() { cs_close(&handle_); }
-  Disassembler(const Disassembler&) = delete;
-  Disassembler& operator=(const Disassembler&) = delete;
-
-  const std::string& text(VirtAddr pc, std::uint32_t word) {
-    if (known_.size() >= kMostKnown) known_.clear();
-    Known& known = known_[pc];
-    if (known.text.empty() || known.word != word) known = {word, disassemble(pc, word)};
-    return known.text;
-  }
-
- private:
-  static constexpr std::size_t kMostKnown = 1u << 18;
-
-  struct Known {
-    std::uint32_t word = 0;
-    std::string text;
-  };
-
-  std::string disassemble(VirtAddr pc, std::uint32_t word) const {
-    const std::array<std::uint8_t, 4> bytes{
-        static_cast<std::uint8_t>(word), static_cast<std::uint8_t>(word >> 8),
-        static_cast<std::uint8_t>(word >> 16), static_cast<std::uint8_t>(word >> 24)};
-    cs_insn* found = nullptr;
-    std::string text;
-    if (cs_disasm(handle_, bytes.data(), bytes.size(), pc, 1, &found) == 1) {
-      std::string name = found->mnemonic;
-      std::transform(name.begin(), name.end(), name.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-      append(text, "%-8s %s", name.c_str(), found->op_str);
-      cs_free(found, 1);
-    } else {
-      append(text, "%-8s 0x%08x", ".INST", word);
-    }
-    return text;
-  }
-
-  csh handle_ = 0;
-  std::unordered_map<VirtAddr, Known> known_;
-};
 
 TarmacWriter::TarmacWriter(unsigned cpu, bool secure, Output output)
     : cpu_(cpu),

@@ -14,6 +14,8 @@
 
 namespace trapline {
 
+class Disassembler;
+
 /// Writes one CPU's instructions; exceptions come from the events of the same run.
 class TarmacWriter {
  public:
@@ -28,8 +30,6 @@ class TarmacWriter {
   void on_instruction(const ExecutedInstruction& instruction);
 
  private:
-  class Disassembler;
-
   void lead(std::uint64_t number);
   void write_exception(const ExecutedInstruction& first);
   void write_registers(const ExecutedInstruction& instruction);

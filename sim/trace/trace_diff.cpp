@@ -3,29 +3,32 @@
 namespace trapline {
 namespace {
 
-bool next_of(TraceReader& reader, const EventSet& events, StoredEvent& event) {
+bool next_of(TraceReader& reader, const EventSet& events, StoredEvent& event,
+             std::uint64_t& read) {
   while (reader.next(event)) {
+    ++read;
     if (events.has(event.event.kind)) return true;
   }
   return false;
 }
 
-bool same(const StoredEvent& a, const StoredEvent& b) {
+void fill(TraceReader& reader, const EventSet& events, bool have, StoredEvent event,
+          std::size_t count, std::vector<StoredEvent>& to) {
+  std::uint64_t read = 0;
+  while (have && to.size() < count) {
+    to.push_back(event);
+    have = next_of(reader, events, event, read);
+  }
+}
+
+}  // namespace
+
+bool same_event(const StoredEvent& a, const StoredEvent& b) {
   return a.event.kind == b.event.kind && a.event.cpu == b.event.cpu && a.event.el == b.event.el &&
          a.event.vmid == b.event.vmid && a.event.instructions == b.event.instructions &&
          a.event.cycles == b.event.cycles && a.event.a == b.event.a && a.event.b == b.event.b &&
          a.event.c == b.event.c && a.event.d == b.event.d && a.text == b.text;
 }
-
-void fill(TraceReader& reader, const EventSet& events, bool have, StoredEvent event,
-          std::size_t count, std::vector<StoredEvent>& to) {
-  while (have && to.size() < count) {
-    to.push_back(event);
-    have = next_of(reader, events, event);
-  }
-}
-
-}  // namespace
 
 TraceDifference compare_traces(TraceReader& a, TraceReader& b, const EventSet& events,
                                std::size_t context) {
@@ -39,8 +42,9 @@ TraceDifference compare_traces(TraceReader& a, TraceReader& b, const EventSet& e
   std::deque<StoredEvent> before;
   StoredEvent in_a, in_b;
   for (;;) {
-    const bool more_a = next_of(a, result.events, in_a), more_b = next_of(b, result.events, in_b);
-    if (!more_a || !more_b || !same(in_a, in_b)) {
+    const bool more_a = next_of(a, result.events, in_a, result.recorded_a);
+    const bool more_b = next_of(b, result.events, in_b, result.recorded_b);
+    if (!more_a || !more_b || !same_event(in_a, in_b)) {
       fill(a, result.events, more_a, in_a, context + 1, result.a);
       fill(b, result.events, more_b, in_b, context + 1, result.b);
       break;

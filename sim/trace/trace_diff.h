@@ -20,6 +20,8 @@ struct TraceDifference {
   /// From the first difference on. Both empty: no event differs. One empty: that trace ends there.
   std::vector<StoredEvent> a, b;
   EventSet events;                         ///< What was compared.
+  /// Events of any recorded kind that each trace holds up to the first difference, it included.
+  std::uint64_t recorded_a = 0, recorded_b = 0;
 
   bool differ() const { return !a.empty() || !b.empty(); }
 };
@@ -28,6 +30,9 @@ struct TraceDifference {
 /// many are kept before and after. Throws TraceError.
 TraceDifference compare_traces(TraceReader& a, TraceReader& b, const EventSet& events,
                                std::size_t context);
+
+/// Alike in every field and in the text.
+bool same_event(const StoredEvent& a, const StoredEvent& b);
 
 /// The fields in which two events differ: "elr", "insn", "text"... Just "kind" for two kinds.
 std::vector<std::string> different_fields(const Event& a, const Event& b);
