@@ -118,6 +118,8 @@ class Cpu {
 
   virtual std::uint64_t x(unsigned n) const = 0;  ///< n: 0 to 30.
   virtual void set_x(unsigned n, std::uint64_t value) = 0;
+  virtual std::uint64_t sp() const = 0;  ///< The one that PSTATE selects.
+  virtual std::uint32_t pstate() const = 0;  ///< As SPSR_ELx would hold it.
   virtual VirtAddr pc() const = 0;
   virtual El el() const = 0;
   virtual std::uint64_t hcr_el2() const = 0;  ///< 0 without EL2.

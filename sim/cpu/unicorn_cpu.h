@@ -85,6 +85,7 @@ class UnicornCpu final : public Cpu,
   void signal_event() override { event_register_ = true; }
   void request_stop() override;
   std::uint64_t x(unsigned n) const override;
+  std::uint64_t sp() const override { return get_sp(); }
   void set_x(unsigned n, std::uint64_t value) override;
   VirtAddr pc() const override { return read_reg(UC_ARM64_REG_PC); }
   El el() const override { return el_; }
@@ -174,7 +175,7 @@ class UnicornCpu final : public Cpu,
     return value;
   }
   void write_reg(int id, std::uint64_t value) { uc_reg_write(engine_, id, &value); }
-  std::uint32_t pstate() const {
+  std::uint32_t pstate() const override {
     std::uint32_t value = 0;
     uc_reg_read(engine_, UC_ARM64_REG_PSTATE, &value);
     return value;

@@ -273,6 +273,9 @@ RunResult Machine::Assembly::result() {
       stats.exceptions.taken[ExceptionCounts::kSError][el] = counted.interrupts[el][2];
       for (const std::uint64_t taken : counted.interrupts[el]) stats.interrupts += taken;
     }
+    const Cpu& cpu = cpus->cpu(i);
+    stats.registers = {.pc = cpu.pc(), .pstate = cpu.pstate(), .sp = cpu.sp()};
+    for (unsigned n = 0; n < stats.registers.x.size(); ++n) stats.registers.x[n] = cpu.x(n);
     outcome.stats.cpus.push_back(stats);
   }
   return outcome;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/arch/types.h"
 #include "sim/time/clock.h"
 
 namespace trapline {
@@ -40,6 +41,14 @@ struct ExceptionCounts {
   std::array<std::array<std::uint64_t, 4>, kClasses> taken{};  ///< [class][target EL]
 };
 
+/// Where a CPU stood at the end of the run.
+struct CpuRegisters {
+  VirtAddr pc = 0;  ///< Of the next instruction.
+  std::uint32_t pstate = 0;
+  std::uint64_t sp = 0;
+  std::array<std::uint64_t, 31> x{};
+};
+
 struct CpuStats {
   std::uint64_t instructions = 0;
   std::uint64_t cycles = 0;
@@ -47,6 +56,7 @@ struct CpuStats {
   std::uint64_t mmio = 0;        ///< Accesses that reached a device.
   std::uint64_t tlb_fills = 0;
   ExceptionCounts exceptions;
+  CpuRegisters registers{};
 };
 
 struct RunStats {

@@ -47,6 +47,16 @@ Json mpu_json(const MpuUsage& mpus) {
   return all;
 }
 
+/// As text, as a number of JSON need not hold 64 bits.
+Json registers_json(const CpuRegisters& registers) {
+  Json x = Json::array();
+  for (const std::uint64_t value : registers.x) x.push_back(fmt::format("{:#x}", value));
+  return Json{{"pc", fmt::format("{:#x}", registers.pc)},
+              {"pstate", fmt::format("{:#x}", registers.pstate)},
+              {"sp", fmt::format("{:#x}", registers.sp)},
+              {"x", std::move(x)}};
+}
+
 Json cpu_json(const CpuStats& cpu, unsigned index) {
   return Json{{"cpu", index},
               {"instructions", cpu.instructions},
@@ -54,7 +64,8 @@ Json cpu_json(const CpuStats& cpu, unsigned index) {
               {"exceptions", exceptions_json(cpu.exceptions)},
               {"interrupts", cpu.interrupts},
               {"mmio", cpu.mmio},
-              {"tlb_fills", cpu.tlb_fills}};
+              {"tlb_fills", cpu.tlb_fills},
+              {"registers", registers_json(cpu.registers)}};
 }
 
 std::string short_count(std::uint64_t count) {

@@ -1,24 +1,32 @@
 #include "sim/trace/tarmac.h"
 
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
+#include <charconv>
 
 #include "sim/trace/disassembler.h"
 
 namespace trapline {
 namespace {
 
-template <typename... Values>
-void append(std::string& text, const char* format, Values... values) {
-  std::array<char, 160> line;
-  const int size = std::snprintf(line.data(), line.size(), format, values...);
-  text.append(line.data(), std::min(static_cast<std::size_t>(size), line.size() - 1));
+// Most of the time of a run with Tarmac goes into numbers, so they are written by hand.
+void append_decimal(std::string& text, std::uint64_t value) {
+  std::array<char, 20> digits;
+  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
+  text.append(digits.data(), end);
+}
+
+/// At least `width` digits, of at most 16.
+void append_hex(std::string& text, std::uint64_t value, unsigned width) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::array<char, 16> digits;
+  unsigned count = 0;
+  for (; value != 0 || count < width; value >>= 4) digits[15 - count++] = kDigits[value & 15];
+  text.append(digits.data() + 16 - count, count);
 }
 
 /// Addresses below 4 GiB have eight digits.
 void append_address(std::string& text, std::uint64_t address) {
-  append(text, address >> 32 ? "%016" PRIx64 : "%08" PRIx64, address);
+  append_hex(text, address, address >> 32 ? 16 : 8);
 }
 
 /// DDI 0487 table D1-7, by offset from VBAR_ELx.
@@ -42,32 +50,46 @@ TarmacWriter::TarmacWriter(unsigned cpu, bool secure, Output output)
 TarmacWriter::~TarmacWriter() = default;
 
 void TarmacWriter::on_event(const Event& event) {
-  if (event.cpu == cpu_ && event.kind == EventKind::exception_entry) exception_ = true;
+  if (event.cpu == cpu_ && event.kind == EventKind::exception_entry) {
+    exception_ = event.instructions;
+  }
 }
 
 void TarmacWriter::lead(std::uint64_t number) {
-  append(text_, "%" PRIu64 " clk cpu%u ", number, cpu_);
+  append_decimal(text_, number);
+  text_ += " clk cpu";
+  append_decimal(text_, cpu_);
+  text_ += ' ';
 }
 
 /// The first instruction after an exception tells the vector.
 void TarmacWriter::write_exception(const ExecutedInstruction& first) {
-  exception_ = false;
   lead(first.number);
   text_ += "E ";
   append_address(text_, first.pc);
-  append(text_, " %08x CoreEvent_%s\n", static_cast<unsigned>(first.pc & 0x7ff),
-         vector_name(first.pc));
+  text_ += ' ';
+  append_hex(text_, first.pc & 0x7ff, 8);
+  text_ += " CoreEvent_";
+  text_ += vector_name(first.pc);
+  text_ += '\n';
 }
 
 void TarmacWriter::on_instruction(const ExecutedInstruction& instruction) {
   text_.clear();
-  if (exception_) write_exception(instruction);
+  if (exception_ == instruction.number) write_exception(instruction);
   lead(instruction.number);
-  append(text_, "IT (%" PRIu64 ") ", instruction.number);
+  text_ += "IT (";
+  append_decimal(text_, instruction.number);
+  text_ += ") ";
   append_address(text_, instruction.pc);
-  append(text_, ":%012" PRIx64 "%s %08x O EL%u%c_%c : ", instruction.pa, secure_ ? "" : "_NS",
-         instruction.word, static_cast<unsigned>(instruction.el), instruction.sp_el0 ? 't' : 'h',
-         secure_ ? 's' : 'n');
+  text_ += ':';
+  append_hex(text_, instruction.pa, 12);
+  text_ += secure_ ? " " : "_NS ";
+  append_hex(text_, instruction.word, 8);
+  text_ += " O EL";
+  text_ += static_cast<char>('0' + static_cast<unsigned>(instruction.el));
+  text_ += instruction.sp_el0 ? 't' : 'h';
+  text_ += secure_ ? "_s : " : "_n : ";
   text_ += disassembler_->text(instruction.pc, instruction.word);
   text_ += '\n';
   if (instruction.memory) write_memory(instruction);
@@ -84,33 +106,51 @@ void TarmacWriter::write_memory(const ExecutedInstruction& instruction) {
     std::uint64_t value = 0;
     for (unsigned n = 0; n < bytes; ++n) value |= std::uint64_t{memory.data[at + n]} << (8 * n);
     lead(instruction.number);
-    append(text_, "M%c%u ", memory.write ? 'W' : 'R', bytes);
+    text_ += memory.write ? "MW" : "MR";
+    append_decimal(text_, bytes);
+    text_ += ' ';
     append_address(text_, memory.va + at);
-    append(text_, ":%012" PRIx64 "%s %0*" PRIx64 "\n", memory.pa + at, secure_ ? "" : "_NS",
-           static_cast<int>(2 * bytes), value);
+    text_ += ':';
+    append_hex(text_, memory.pa + at, 12);
+    text_ += secure_ ? " " : "_NS ";
+    append_hex(text_, value, 2 * bytes);
+    text_ += '\n';
     at += bytes;
   }
 }
 
+void TarmacWriter::write_register(std::uint64_t number, std::string_view name, unsigned index,
+                                  std::uint64_t value) {
+  lead(number);
+  text_ += "R ";
+  text_ += name;
+  append_decimal(text_, index);
+  text_ += ' ';
+  append_hex(text_, value, 16);
+  text_ += '\n';
+}
+
 void TarmacWriter::write_registers(const ExecutedInstruction& instruction) {
   for (unsigned n = 0; n < x_.size(); ++n) {
-    if (x_[n] == instruction.x[n]) continue;
+    if (x_[n] == instruction.x[n] && known_) continue;
     x_[n] = instruction.x[n];
-    lead(instruction.number);
-    append(text_, "R X%u %016" PRIx64 "\n", n, x_[n]);
+    write_register(instruction.number, "X", n, x_[n]);
   }
-  const bool sp_el0 = (instruction.pstate & 1) == 0;
-  const unsigned level = instruction.pstate >> 2 & 3;
-  if (sp_ != instruction.sp) {
+  const unsigned sp_level = instruction.pstate & 1 ? instruction.pstate >> 2 & 3 : 0;
+  // Also where the level changes: readers keep one SP, the one that was written last.
+  if (sp_ != instruction.sp || sp_level_ != sp_level || !known_) {
     sp_ = instruction.sp;
-    lead(instruction.number);
-    append(text_, "R SP_EL%u %016" PRIx64 "\n", sp_el0 ? 0 : level, sp_);
+    sp_level_ = sp_level;
+    write_register(instruction.number, "SP_EL", sp_level, sp_);
   }
-  if (pstate_ != instruction.pstate) {
+  if (pstate_ != instruction.pstate || !known_) {
     pstate_ = instruction.pstate;
     lead(instruction.number);
-    append(text_, "R cpsr %08x\n", pstate_);
+    text_ += "R cpsr ";
+    append_hex(text_, pstate_, 8);
+    text_ += '\n';
   }
+  known_ = true;
 }
 
 }  // namespace trapline

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,8 @@ class TarmacWriter {
  private:
   void lead(std::uint64_t number);
   void write_exception(const ExecutedInstruction& first);
+  void write_register(std::uint64_t number, std::string_view name, unsigned index,
+                      std::uint64_t value);
   void write_registers(const ExecutedInstruction& instruction);
   void write_memory(const ExecutedInstruction& instruction);
 
@@ -40,8 +43,11 @@ class TarmacWriter {
   Output output_;
   std::unique_ptr<Disassembler> disassembler_;
   std::string text_;  // Of the instruction being written.
-  bool exception_ = false;  // Taken, and its vector not seen yet.
+  std::optional<std::uint64_t> exception_;  // Number of the first instruction behind one.
+  // As last written; what was not written yet is unknown to whoever reads.
+  bool known_ = false;
   std::array<std::uint64_t, 31> x_{};
+  unsigned sp_level_ = 0;  // SP is that level's.
   std::uint64_t sp_ = 0;
   std::uint32_t pstate_ = 0;
 };

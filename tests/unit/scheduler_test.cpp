@@ -44,6 +44,8 @@ class FakeCpu final : public Cpu {
   void signal_event() override { event = true; }
   void request_stop() override { ++stops; }
   std::uint64_t x(unsigned) const override { return 0; }
+  std::uint64_t sp() const override { return 0; }
+  std::uint32_t pstate() const override { return 0; }
   void set_x(unsigned, std::uint64_t) override {}
   VirtAddr pc() const override { return 0; }
   El el() const override { return El::el1; }

@@ -47,6 +47,8 @@ TEST(Stats, JsonHasTheDocumentedKeys) {
   ASSERT_EQ(json["cpus"].size(), 2u);
   EXPECT_EQ(json["cpus"][1]["cpu"], 1);
   EXPECT_EQ(json["cpus"][1]["instructions"], 1'000'000);
+  EXPECT_EQ(json["cpus"][1]["registers"]["pc"], "0x0");
+  EXPECT_EQ(json["cpus"][1]["registers"]["x"].size(), 31u);
   EXPECT_EQ(json["cpus"][1]["exceptions"]["EL2"]["hvc"], 1);
 }
 
