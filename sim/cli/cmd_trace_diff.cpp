@@ -17,11 +17,13 @@
 #include "sim/cli/open_trace.h"
 #include "sim/cli/result_output.h"
 #include "sim/cli/temporary_folder.h"
+#include "sim/machine/boot.h"
 #include "sim/report/image_symbols.h"
 #include "sim/report/trace_report.h"
 #include "sim/rerun/first_divergence.h"
 #include "sim/rerun/parting_text.h"
 #include "sim/rerun/remake.h"
+#include "sim/scenario/toml_reader.h"
 
 namespace trapline {
 namespace {
@@ -62,7 +64,10 @@ pid_t start_recording(const std::string& scenario, const std::string& trace) {
 /// A side that is a scenario is recorded first; both at once if both are.
 class Recordings {
  public:
-  Recordings(std::string& a, std::string& b) {
+  Recordings(std::string& a, std::string& b, const Environment& environment) {
+    for (const std::string* path : {&a, &b}) {
+      if (is_scenario(*path)) check(*path, environment);
+    }
     std::vector<std::pair<pid_t, std::string>> running;
     for (std::string* path : {&a, &b}) {
       if (!is_scenario(*path)) continue;
@@ -80,6 +85,13 @@ class Recordings {
   }
 
  private:
+  /// Here, as two runs that fail would both say why.
+  static void check(const std::string& path, const Environment& environment) {
+    const Scenario scenario = read_scenario_file(path, environment);
+    check_has_image(scenario);
+    plan_boot(scenario.machine);
+  }
+
   TemporaryFolder folder_;
 };
 
@@ -117,7 +129,7 @@ std::string instruction_text(const DiffOptions& options, const DiffOptions& name
 
 int diff_command(const DiffOptions& names, const Environment& environment) {
   DiffOptions options = names;
-  const Recordings recordings(options.a, options.b);
+  const Recordings recordings(options.a, options.b, environment);
   OpenTrace a(options.a), b(options.b);
   const TraceDifference difference =
       compare_traces(a.reader(), b.reader(), EventSet::parse(options.events), options.context);

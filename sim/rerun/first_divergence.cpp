@@ -81,7 +81,7 @@ class Side {
 
   /// To the copy before checkpoint `order.from`.
   void give(const ProbeOrder& order) {
-    copy_ = &copies_[order.from / ProbeChannels::kCopyEvery % ProbeChannels::kCopies];
+    copy_ = &copies_[ProbeChannels::copy_of(order.from) % ProbeChannels::kCopies];
     copy_->send_value(number(ProbeMessage::order), order);
   }
   void ask_for_more() { copy_->send(number(ProbeMessage::more)); }
@@ -217,7 +217,7 @@ Partings find_partings(const RerunSide& what_a, const RerunSide& what_b) {
     }
     if (in_a.ended) return {first.value_or(Parting{}), {}};
     common = in_a;
-    if (in_a.checkpoint % ProbeChannels::kCopyEvery == 0) {
+    if (ProbeChannels::has_copy(in_a.checkpoint)) {
       a.confirm();
       b.confirm();
     }

@@ -136,7 +136,7 @@ void Probe::on_checkpoint(const Event& event) {
   ++checkpoint_;
   if (order_) return reach(checkpoint_);
   report(event, false);
-  if (checkpoint_ % ProbeChannels::kCopyEvery == 0) make_copy();
+  if (ProbeChannels::has_copy(checkpoint_)) make_copy();
 }
 
 void Probe::report(const Event& event, bool ended) {

@@ -66,13 +66,20 @@ enum class ProbeMessage : std::uint32_t {
 /// The channels of one side, from the comparing process's point of view.
 struct ProbeChannels {
   static constexpr unsigned kCopies = 3;
-  /// Checkpoints from one copy to the next: a few hundredths of a second.
-  static constexpr std::uint64_t kCopyEvery = 16;
+  /// The last copy at a checkpoint or before it, counted from 0 at the beginning. They lie a few
+  /// hundredths of a second apart, and further apart late in a long run, as each costs page faults.
+  static constexpr std::uint64_t copy_of(std::uint64_t checkpoint) {
+    constexpr std::uint64_t kFew = 16, kMany = 64, kLate = 512;
+    return checkpoint < kLate ? checkpoint / kFew : kLate / kFew + (checkpoint - kLate) / kMany;
+  }
+  static constexpr bool has_copy(std::uint64_t checkpoint) {
+    return checkpoint == 0 || copy_of(checkpoint) != copy_of(checkpoint - 1);
+  }
   /// Hashes sent at once; the copy waits for an answer then.
   static constexpr std::size_t kBatch = 8192;
 
   Channel reports;
-  std::vector<Channel> copies;  ///< Of the copy at checkpoint n * kCopyEvery: n % kCopies.
+  std::vector<Channel> copies;  ///< Copy n's: n % kCopies.
 };
 
 /// A hash of all that an instruction was and did.

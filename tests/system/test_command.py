@@ -183,6 +183,70 @@ class Trace(unittest.TestCase):
         self.assertRegex(output, r"event \d+ differs in value")
         self.assertRegex(output, r"\na cpu0 EL2 vmid 0 insn 2 .* mmio write=1 .*value=0x41\n")
 
+    def test_a_difference_names_the_instruction(self):
+        a, b = self.path / "a.ttb", self.path / "b.ttb"
+        self.run_guest("A", "--trace", a)
+        self.run_guest("B", "--trace", b)
+        output = self.trapline("trace", "diff", a, b, code=1).stdout
+        self.assertIn("first instruction that differs: cpu0 insn 1 pc 0x40080004: instruction, x1\n"
+                      "   x1      a 0x0000000000000041  b 0x0000000000000042\n", output)
+        self.assertRegex(output, r"\na  cpu0 EL2 insn 1  0000000040080004 d2800821  MOVZ     x1, #0x41")
+        self.assertNotIn("instruction", self.trapline("trace", "diff", a, b, "--events-only",
+                                                      code=1).stdout)
+
+    def test_what_cannot_be_done_again_says_why(self):
+        a, b = self.path / "a.trace", self.path / "b.trace"
+        self.run_guest("A", "--trace", a)
+        self.run_guest("B", "--trace", b)
+
+        def why(*options):
+            output = self.trapline("trace", "diff", a, b, *options, code=1).stdout
+            self.assertIn("event 2 differs", output)
+            return output.rpartition("the instruction is not known: ")[2]
+
+        again = f"--el 2 --load '{self.path}/A.bin@0x40080000' --entry 0x40080000"
+        self.assertEqual(why("--rerun-a", again + " '"), f"{again} ': a quote has no end\n")
+        self.assertRegex(why("--rerun-a", again + " -smp 2"), r"a.trace: .* cpus was '1' and is '2'")
+        self.assertIn("nothing to run", why("--rerun-b", "-m 128"))
+        text = a.read_text()
+        a.write_text(re.sub(r"argument.*\n", "", text))
+        self.assertIn("does not say how it was made", why())
+        self.assertIn("first instruction that differs", why("--rerun-a", again))
+        # A trace that the run does not repeat: as if of another version.
+        a.write_text(text.replace("insn 4 cycle 4 ", "insn 4 cycle 3 "))
+        self.assertIn("leaves the trace at event 2", why())
+        a.write_text(text)
+        (self.path / "A.bin").write_bytes(guest("C"))
+        self.assertRegex(why(), r"a.trace: it was made of other things: image.load0 was '\S+ A.bin at ")
+        (self.path / "A.bin").unlink()
+        self.assertIn("No such file", why())
+
+    def test_scenarios_are_compared(self):
+        for letter in "AB":
+            (self.path / f"{letter}.bin").write_bytes(guest(letter))
+            (self.path / f"{letter}.toml").write_text(
+                "[machine]\nel = 2\n[boot]\nentry = 0x40080000\n[[boot.load]]\n"
+                f'file = "{letter}.bin"\naddress = 0x40080000\n')
+        a, b = self.path / "A.toml", self.path / "B.toml"
+        self.assertIn("events are equal", self.trapline("trace", "diff", a, a).stdout)
+        output = self.trapline("trace", "diff", a, b, code=1).stdout
+        self.assertIn(f"a: {a}\nb: {b}\n", output)
+        self.assertIn("insn 1 pc 0x40080004: instruction, x1", output)
+        done = self.trapline("trace", "diff", a, self.path / "missing.toml", code=2)
+        self.assertRegex(done.stderr, r"^trapline: .*missing.toml: .*No such file or directory\n$")
+
+    def test_symbols_stand_behind_the_events(self):
+        a, symbols = self.path / "a.ttb", self.path / "System.map"
+        self.run_guest("A", "--trace", a)
+        symbols.write_text("40080000 T boot\n40080018 T off\n40090000 T end\n")
+        plain = self.trapline("trace", "show", a).stdout
+        shown = self.trapline("trace", "show", a, "--symbols", symbols).stdout
+        self.assertEqual(re.sub("  ; .*", "", shown), plain)
+        self.assertRegex(self.trapline("trace", "diff", a, a, "--symbols", symbols).stdout, "equal")
+        for bad in ("nothing", f"{symbols},el=7"):
+            self.assertRegex(self.trapline("trace", "show", a, "--symbols", bad, code=2).stderr,
+                             r"^trapline: .*\n$")
+
     def test_chrome_and_csv_are_what_they_should_be(self):
         self.run_guest("A", "--trace", self.path / "a.ttb", "--events", "all")
         events = json.loads(self.trapline("trace", "convert", self.path / "a.ttb", "--to",
