@@ -116,9 +116,9 @@ class Writer {
 std::string unwatched(const ProbeReport& common) {
   if (common.unwatched == 0) return {};
   return fmt::format(
-      "{} pages of memory that differ are used so often that they were not watched to the end: an "
-      "instruction before may have read them\n",
-      common.unwatched);
+      "memory that differs, on {} page{}, is used so often that it was not watched to the end: an "
+      "instruction before may have read it\n",
+      common.unwatched, common.unwatched == 1 ? "" : "s");
 }
 
 }  // namespace

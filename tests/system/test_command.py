@@ -71,6 +71,12 @@ trace = "{name}.trace"
         self.assertIn('a cpu0 EL2', output)
         self.assertIn('text="B"', output)
         self.assertIn('text="A"', output)
+        self.assertIn("only this one can be run", output)
+        self.assertNotIn("argument.", golden.read_text())
+        # Another scenario than then: both can be run.
+        scenario = self.path / "a.toml"
+        scenario.write_text(scenario.read_text().replace("el = 2", 'el = 2\nmemory = "64M"'))
+        self.assertIn(f"trapline trace diff OLD.toml {scenario}", self.run_suite(code=1))
 
     def test_other_images_make_the_golden_trace_inapplicable_by_name(self):
         self.run_suite("--update", code=0)
@@ -194,6 +200,24 @@ class Trace(unittest.TestCase):
         self.assertNotIn("instruction", self.trapline("trace", "diff", a, b, "--events-only",
                                                       code=1).stdout)
 
+    def test_memory_that_is_used_too_often_is_not_watched_to_the_end(self):
+        """A word is read four million times; then the one beside it, which differs."""
+        code = words([0xd2a80120, 0xd2a00782, 0xd2a12003, 0xb9400001, 0xf1000442, 0x54ffffc1,
+                      0x39402001, 0xb9000061, 0x52800141, 0xb9000061, 0xd2800100, 0xf2b08000,
+                      0xd4000003])
+        (self.path / "code.bin").write_bytes(code)
+        traces = []
+        for name, byte in (("a", 0x41), ("b", 0x42)):
+            data = self.path / f"{name}.data"
+            data.write_bytes(bytes([0] * 8 + [byte]))
+            traces.append(self.path / f"{name}.ttb")
+            self.trapline("run", "--el", "2", "--load", f"{self.path}/code.bin@0x40080000",
+                          "--entry", "0x40080000", "--load", f"{data}@0x40090000", "--uart", "null",
+                          "--trace", traces[-1])
+        output = self.trapline("trace", "diff", *traces, code=1).stdout
+        self.assertIn("pc 0x40080018: x1, memory\n", output)
+        self.assertIn("\nmemory that differs, on 1 page, is used so often", output)
+
     def test_what_cannot_be_done_again_says_why(self):
         a, b = self.path / "a.trace", self.path / "b.trace"
         self.run_guest("A", "--trace", a)
@@ -242,6 +266,7 @@ class Trace(unittest.TestCase):
         plain = self.trapline("trace", "show", a).stdout
         shown = self.trapline("trace", "show", a, "--symbols", symbols).stdout
         self.assertEqual(re.sub("  ; .*", "", shown), plain)
+        self.assertRegex(shown, r" cpu-power cpu=0 on=1 pc=0x40080000  ; pc=boot\+0x0\n")
         self.assertRegex(self.trapline("trace", "diff", a, a, "--symbols", symbols).stdout, "equal")
         for bad in ("nothing", f"{symbols},el=7"):
             self.assertRegex(self.trapline("trace", "show", a, "--symbols", bad, code=2).stderr,
