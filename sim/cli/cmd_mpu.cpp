@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 
+#include "sim/cli/cmd_mpu_plan.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/open_trace.h"
 #include "sim/cli/result_output.h"
@@ -44,9 +45,11 @@ void add_report(CLI::App& mpu, std::function<int()>& action) {
 
 }  // namespace
 
-void add_mpu_commands(CLI::App& mpu, std::function<int()>& action, const Environment&) {
+void add_mpu_commands(CLI::App& mpu, std::function<int()>& action,
+                      const Environment& environment) {
   mpu.require_subcommand(1);
   add_report(mpu, action);
+  add_mpu_plan(mpu, action, environment);
 }
 
 }  // namespace trapline

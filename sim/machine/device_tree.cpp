@@ -158,6 +158,11 @@ void DeviceTree::set_strings(const std::string& path, const char* property,
   set_raw(path, property, list.data(), list.size());
 }
 
+void DeviceTree::set_bytes(const std::string& path, const char* property,
+                           std::span<const std::uint8_t> bytes) {
+  set_raw(path, property, bytes.data(), bytes.size());
+}
+
 void DeviceTree::remove_property(const std::string& path, const char* property) {
   const int error = fdt_delprop(blob_.data(), node_offset(path), property);
   if (error != 0 && error != -FDT_ERR_NOTFOUND) fail(property, path, error);

@@ -42,6 +42,8 @@ class DeviceTree {
   void set_string(const std::string& path, const char* property, const std::string& value);
   void set_strings(const std::string& path, const char* property,
                    std::initializer_list<std::string_view> values);
+  void set_bytes(const std::string& path, const char* property,
+                 std::span<const std::uint8_t> bytes);
   void remove_property(const std::string& path, const char* property);
   /// Adds to the memory reservation block: memory that a kernel must leave alone.
   void reserve(const MemoryRange& range);

@@ -4,8 +4,14 @@
 #include "../../common/console.h"
 #include "../../common/frame.h"
 #include "../../common/types.h"
+#ifdef LAYOUT_HEADER
+#include LAYOUT_HEADER
+#else
+#include "layout.h"
+#endif
 
-enum { kGuests = 3, kGuestRegions = 2, kInterrupts = 64, kListRegisters = 4, kMaxEl1Regions = 255 };
+enum { kGuests = LAYOUT_GUESTS, kGuestRegions = LAYOUT_GUEST_REGIONS };
+enum { kInterrupts = 64, kListRegisters = 4, kMaxEl1Regions = 255 };
 enum { kTimerInterrupt = 27, kHypervisorTimerInterrupt = 26, kUart0Interrupt = 37 };
 enum { kTicksPerSecond = 100000000 };
 #define kGicd 0xaf000000ul

@@ -8,16 +8,7 @@ enum { kWfx = 0x01, kHvc = 0x16, kSysreg = 0x18, kFetchAbort = 0x20, kDataAbort 
 #define PSCI_VERSION 0x84000000ul
 #define SYSTEM_OFF 0x84000008ul
 
-struct guest guests[kGuests] = {
-    {.name = "alpha", .entry = 0x10000000, .ram = 0x10000000, .ram_last = 0x10ffffff},
-    {.name = "beta",
-     .entry = 0x12000000,
-     .ram = 0x12000000,
-     .ram_last = 0x12ffffff,
-     .device = 0x9c0a0000,
-     .device_interrupt = 38},
-    {.name = "gamma", .entry = 0x14000000, .ram = 0x14000000, .ram_last = 0x14ffffff, .vmsa = 1},
-};
+struct guest guests[kGuests] = {LAYOUT_TABLE};
 
 static u64 start_ticks;
 

@@ -41,7 +41,8 @@ void regions_init(void) {
     g->regions[0] = region(g->ram, g->ram_last, kAllRw, 2, kNormal);
     g->region_count = 1;
     if (g->device)
-      g->regions[g->region_count++] = region(g->device, g->device + 0xfff, kAllRw, 3, kDevice);
+      g->regions[g->region_count++] = region(g->device, g->device + (LAYOUT_DEVICE_BYTES - 1),
+                                              kAllRw, 3, kDevice);
     g->first_slot = needed;
     needed += g->region_count;
   }
