@@ -43,9 +43,8 @@ bool is_scenario(const std::string& path) {
 
 /// Starts `trapline run` of a scenario, for its trace.
 pid_t start_recording(const std::string& scenario, const std::string& trace) {
-  std::vector<std::string> words{"trapline", "run",     scenario,   "--batch", "--quiet",
-                                 "--trace",  trace,     "--events", "all",     "--log",
-                                 "off"};
+  std::vector<std::string> words{"trapline", "run",      scenario, "--batch", "--quiet", "--trace",
+                                 trace,      "--events", "all",    "--log",   "off"};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -71,8 +70,7 @@ class Recordings {
     std::vector<std::pair<pid_t, std::string>> running;
     for (std::string* path : {&a, &b}) {
       if (!is_scenario(*path)) continue;
-      const std::string trace =
-          (folder_.path() / (path == &a ? "a.ttb" : "b.ttb")).string();
+      const std::string trace = (folder_.path() / (path == &a ? "a.ttb" : "b.ttb")).string();
       running.emplace_back(start_recording(*path, trace), trace);
       *path = trace;
     }
@@ -99,9 +97,8 @@ class Recordings {
 RerunSide rerun_side(const std::string& name, const std::string& path, TraceReader& reader,
                      const std::string& words, std::uint64_t events, const EventSet& recorded,
                      const Environment& environment) {
-  return {name,
-          remake_scenario(reader.header(), name, words, environment),
-          {path, events, recorded}};
+  return {
+      name, remake_scenario(reader.header(), name, words, environment), {path, events, recorded}};
 }
 
 Symbols symbols_of(const DiffOptions& options, Scenario scenario) {
@@ -150,21 +147,19 @@ int diff_command(const DiffOptions& names, const Environment& environment) {
     output.write(fmt::format("a: {}\nb: {}\n", names.a, names.b));
     output.write(difference_text(difference, a.reader().header(), b.reader().header()));
   } else {
-    output.write(fmt::format(
-        "{} events are equal, but the runs differ: digests {} and {}.\n"
-        "What differs was not recorded or not compared; compared were: {}\n",
-        difference.common, end_a->digest, end_b->digest, difference.events.text()));
+    output.write(
+        fmt::format("{} events are equal, but the runs differ: digests {} and {}.\n"
+                    "What differs was not recorded or not compared; compared were: {}\n",
+                    difference.common, end_a->digest, end_b->digest, difference.events.text()));
   }
   output.flush();
-  output.write(
-      instruction_text(options, names, difference, a.reader(), b.reader(), environment));
+  output.write(instruction_text(options, names, difference, a.reader(), b.reader(), environment));
   return close_output(output, kExitExpectation);
 }
 
 }  // namespace
 
-void add_trace_diff(CLI::App& trace, std::function<int()>& action,
-                    const Environment& environment) {
+void add_trace_diff(CLI::App& trace, std::function<int()>& action, const Environment& environment) {
   auto options = std::make_shared<DiffOptions>();
   CLI::App* app =
       trace.add_subcommand("diff", "Find where two runs parted; exit code 1 if they did");
@@ -172,15 +167,13 @@ void add_trace_diff(CLI::App& trace, std::function<int()>& action,
   app->add_option("b", options->b, "The other")->required();
   app->add_option("--events", options->events, "Compare only these kinds and categories")
       ->type_name("LIST");
-  app->add_option("--context", options->context, "Events shown before and after")
-      ->type_name("N");
+  app->add_option("--context", options->context, "Events shown before and after")->type_name("N");
   app->add_flag("--events-only", options->events_only,
                 "Do not run both sides again to find the instruction");
   app->add_option("--rerun-a", options->rerun_a,
                   "What 'trapline run' is told for one side, if its trace does not say it")
       ->type_name("ARGUMENTS");
-  app->add_option("--rerun-b", options->rerun_b, "Likewise for the other")
-      ->type_name("ARGUMENTS");
+  app->add_option("--rerun-b", options->rerun_b, "Likewise for the other")->type_name("ARGUMENTS");
   app->add_option("--symbols", options->symbols,
                   "Symbols besides those of ELF images, as 'run' knows them")
       ->type_name("FILE[,el=N][,vmid=N][,offset=N]")

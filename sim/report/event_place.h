@@ -8,8 +8,8 @@
 
 namespace trapline {
 
-/// "  ; elr=main+0x10 (guest.c:31)" for an event with an address of code that `symbols` know, to stand
-/// behind its line; empty for others.
+/// "  ; elr=main+0x10 (guest.c:31)" for an event with an address of code that `symbols` know, to
+/// stand behind its line; empty for others.
 std::string event_place(const Event& event, const Symbols& symbols);
 
 }  // namespace trapline

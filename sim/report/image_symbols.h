@@ -6,9 +6,9 @@
 
 namespace trapline {
 
-/// Those of `scenario.symbols`, and after them of each image that is an ELF with symbols: the kernel,
-/// the hypervisor, whatever is loaded besides. Throws SymbolError for a file that was asked for and
-/// is unusable.
+/// Those of `scenario.symbols`, and after them of each image that is an ELF with symbols: the
+/// kernel, the hypervisor, whatever is loaded besides. Throws SymbolError for a file that was asked
+/// for and is unusable.
 Symbols image_symbols(const Scenario& scenario);
 
 }  // namespace trapline

@@ -23,7 +23,9 @@ constexpr std::uint64_t kStepsAfter = 1;
 /// Checkpoints in which each instruction is looked at.
 constexpr std::uint64_t kFirstReach = 2, kLastReach = 4;
 
-std::uint32_t number(ProbeMessage type) { return static_cast<std::uint32_t>(type); }
+std::uint32_t number(ProbeMessage type) {
+  return static_cast<std::uint32_t>(type);
+}
 
 /// One of the two runs, as seen from here.
 class Side {
@@ -68,10 +70,11 @@ class Side {
       throw RerunError(fmt::format("{}: {}", name_, message->bytes));
     }
     if (message->type == number(ProbeMessage::left_trace)) {
-      throw RerunError(fmt::format(
-          "{}: done again, the run leaves the trace at event {}: it was recorded by another version "
-          "of trapline, or had input that no script sent",
-          name_, message->as<std::uint64_t>().value_or(0)));
+      throw RerunError(
+          fmt::format("{}: done again, the run leaves the trace at event {}: it was recorded by "
+                      "another version "
+                      "of trapline, or had input that no script sent",
+                      name_, message->as<std::uint64_t>().value_or(0)));
     }
     const auto report = message->as<ProbeReport>();
     if (!report) throw RerunError(name_ + ": its run sent nonsense");
@@ -128,15 +131,16 @@ class Descendants {
  public:
   Descendants() { prctl(PR_SET_CHILD_SUBREAPER, 1); }
   ~Descendants() {
-    while (waitpid(-1, nullptr, 0) > 0) {}
+    while (waitpid(-1, nullptr, 0) > 0) {
+    }
     prctl(PR_SET_CHILD_SUBREAPER, 0);
   }
   Descendants(const Descendants&) = delete;
   Descendants& operator=(const Descendants&) = delete;
 };
 
-/// The first of the instructions after checkpoint `order.from` that differs, counted from there; the
-/// sides wait to be asked for their steps then. Nothing if all are equal up to `order.to`.
+/// The first of the instructions after checkpoint `order.from` that differs, counted from there;
+/// the sides wait to be asked for their steps then. Nothing if all are equal up to `order.to`.
 std::optional<std::uint64_t> first_difference(Side& a, Side& b, const ProbeOrder& order) {
   a.give(order);
   b.give(order);
@@ -205,7 +209,8 @@ Partings find_partings(const RerunSide& what_a, const RerunSide& what_b) {
   const auto differs = [](const Parting& parting) {
     return parting.kind == Parting::Kind::instruction;
   };
-  // What sets the machines apart besides may be read by a native instruction, and mostly is at first.
+  // What sets the machines apart besides may be read by a native instruction, and mostly is at
+  // first.
   if (!same_entry(plan_a, plan_b) || !what_a.same_machine(what_b)) {
     if (Parting parting = look(kFirstReach); differs(parting)) first = std::move(parting);
   }

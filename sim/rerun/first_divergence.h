@@ -50,9 +50,9 @@ struct Parting {
 
 struct Partings {
   Parting first;
-  /// Often what differs is only moved at first: memory is copied, and both runs go on alike. Then this
-  /// is the first instruction that differs after the last checkpoint at which the registers and all
-  /// events were equal, and so what led to the first event that differs.
+  /// Often what differs is only moved at first: memory is copied, and both runs go on alike. Then
+  /// this is the first instruction that differs after the last checkpoint at which the registers
+  /// and all events were equal, and so what led to the first event that differs.
   std::optional<Parting> nearest;
 };
 

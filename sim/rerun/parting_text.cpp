@@ -60,10 +60,9 @@ class Writer {
       return;
     }
     const ExecutedInstruction& one = *step.instruction;
-    std::string line =
-        fmt::format("{:3}cpu{} EL{} insn {}  {:016x} {:08x}  {}", mark, one.cpu,
-                    static_cast<unsigned>(one.el), one.number, one.pc, one.word,
-                    disassembler_.text(one.pc, one.word));
+    std::string line = fmt::format("{:3}cpu{} EL{} insn {}  {:016x} {:08x}  {}", mark, one.cpu,
+                                   static_cast<unsigned>(one.el), one.number, one.pc, one.word,
+                                   disassembler_.text(one.pc, one.word));
     const std::string place = symbols.text(one.pc, one.el, one.vmid);
     if (!place.empty()) line += "  ; " + place;
     text_ += line + '\n';
@@ -147,7 +146,8 @@ std::string partings_text(const Partings& partings, const Symbols& symbols_a,
   if (partings.first.kind == Parting::Kind::nowhere) return "done again, the runs are equal\n";
   if (partings.first.kind == Parting::Kind::events_only) {
     return fmt::format(
-        "no instruction differs from {} on for some millions: the runs differ in what the machine did "
+        "no instruction differs from {} on for some millions: the runs differ in what the machine "
+        "did "
         "by itself, such as the time that passed\n",
         checkpoint_text(partings.first.common));
   }

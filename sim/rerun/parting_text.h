@@ -8,7 +8,8 @@
 
 namespace trapline {
 
-/// The instructions, their places and their results on both sides, with those before and after. Lines.
+/// The instructions, their places and their results on both sides, with those before and after.
+/// Lines.
 std::string partings_text(const Partings& partings, const Symbols& symbols_a,
                           const Symbols& symbols_b);
 

@@ -26,7 +26,9 @@ namespace {
 
 static_assert(std::is_trivially_copyable_v<ExecutedInstruction>);
 
-std::uint32_t number(ProbeMessage type) { return static_cast<std::uint32_t>(type); }
+std::uint32_t number(ProbeMessage type) {
+  return static_cast<std::uint32_t>(type);
+}
 
 /// Holds a run against the trace that was recorded of it.
 class Follower {
@@ -37,13 +39,18 @@ class Follower {
     reader_ = std::make_unique<TraceReader>(file_, trace.path);
   }
 
-  /// False if this event is another than the trace has.
+  /// False if this event is another than the trace has. Called within the engine, so nothing is
+  /// thrown.
   bool follows(const Event& event) {
     if (left_ == 0 || !reader_->header().events.has(event.kind)) return true;
     --left_;
     ++number_;
-    StoredEvent recorded;
-    return reader_->next(recorded) && same_event(recorded, StoredEvent(event));
+    try {
+      StoredEvent recorded;
+      return reader_->next(recorded) && same_event(recorded, StoredEvent(event));
+    } catch (const TraceError&) {  // The file has changed since it was compared.
+      return false;
+    }
   }
   std::uint64_t event() const { return number_; }
 
@@ -57,13 +64,14 @@ class Follower {
 class Probe final : public Sink, public InstructionSink {
  public:
   Probe(const ProbeTrace& trace, const WatchedMemory& different, ProbeChannels channels)
-      : recorded_(trace.recorded), follower_(trace), channels_(std::move(channels)), watched_(different) {}
+      : recorded_(trace.recorded),
+        follower_(trace),
+        channels_(std::move(channels)),
+        watched_(different) {}
 
   [[noreturn]] void run(const Scenario& scenario);
   /// There is no run, for this reason.
-  void fail(const std::string& why) {
-    channels_.reports.send(number(ProbeMessage::failed), why);
-  }
+  void fail(const std::string& why) { channels_.reports.send(number(ProbeMessage::failed), why); }
 
   bool wants(EventKind kind) const override { return recorded_.has(kind); }
   void on_event(const Event& event) override;
@@ -148,8 +156,8 @@ void Probe::report(const Event& event, bool ended) {
   channels_.reports.send_value(number(ProbeMessage::report), report_);
 }
 
-/// Accesses to watched pages take a thousand times as long as others: so few are allowed that the run
-/// takes no more than twice its time.
+/// Accesses to watched pages take a thousand times as long as others: so few are allowed that the
+/// run takes no more than twice its time.
 void Probe::on_watched_page(PhysAddr pa, std::uint64_t instructions) {
   constexpr std::uint64_t kFree = 2'000'000, kInstructionsEach = 1000;
   if (++page_uses_ < kFree + instructions / kInstructionsEach) return;
@@ -283,7 +291,8 @@ void Probe::run(const Scenario& given) {
   machine.run(limits);
   if (order_) finish_copy();
   // The copies are needed as long as somebody may have orders for them.
-  while (channels_.reports.receive()) {}
+  while (channels_.reports.receive()) {
+  }
   _exit(EXIT_SUCCESS);
 }
 
@@ -310,8 +319,8 @@ std::uint64_t hash_of(const ExecutedInstruction& instruction) {
   return hash;
 }
 
-void probe_main(const Scenario& scenario, const ProbeTrace& trace,
-                const WatchedMemory& different, ProbeChannels channels) {
+void probe_main(const Scenario& scenario, const ProbeTrace& trace, const WatchedMemory& different,
+                ProbeChannels channels) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   spdlog::set_level(spdlog::level::off);
   Probe probe(trace, different, std::move(channels));

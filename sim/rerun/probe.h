@@ -1,12 +1,13 @@
 // One of two runs that are done again side by side, in a process of its own.
 //
-// Two runs of one program are alike until something differs that a CPU takes in: a byte of memory that
-// was loaded differently, a device's answer, a system register, an interrupt. So the run goes at full
-// speed with the bytes that differ watched, and reports at each checkpoint whether they were used, and
-// a hash of the rest. Every so many checkpoints the process makes a copy of itself (fork) that waits: a place to go back to.
-// When the comparing process knows between which checkpoints the runs parted, it sends an order to the
-// copies before that; they go on from there and report each instruction. So a difference at the end of
-// a long run costs that run once, and a moment.
+// Two runs of one program are alike until something differs that a CPU takes in: a byte of memory
+// that was loaded differently, a device's answer, a system register, an interrupt. So the run goes
+// at full speed with the bytes that differ watched, and reports at each checkpoint whether they
+// were used, and a hash of the rest. Every so many checkpoints the process makes a copy of itself
+// (fork) that waits: a place to go back to. When the comparing process knows between which
+// checkpoints the runs parted, it sends an order to the copies before that; they go on from there
+// and report each instruction. So a difference at the end of a long run costs that run once, and a
+// moment.
 #pragma once
 
 #include <cstdint>
@@ -92,7 +93,8 @@ struct ProbeTrace {
   EventSet recorded = EventSet::standard();  ///< Kinds; on both sides the same, to be compared.
 };
 
-/// Does the run of `scenario`, whose memory is `different` from the other side's, in this process, which is a child made for it, and ends the process.
+/// Does the run of `scenario`, whose memory is `different` from the other side's, in this process,
+/// which is a child made for it, and ends the process.
 [[noreturn]] void probe_main(const Scenario& scenario, const ProbeTrace& trace,
                              const WatchedMemory& different, ProbeChannels channels);
 

@@ -22,8 +22,8 @@ class UartScripts {
   CharacterFanOut& output(unsigned uart) { return *outputs_[uart]; }
   /// Starts the scripts. Once, before the run.
   void attach(Machine& machine);
-  /// After the run, what did not happen; several lines each. `judged`: a pattern that is still awaited
-  /// is a failure.
+  /// After the run, what did not happen; several lines each. `judged`: a pattern that is still
+  /// awaited is a failure.
   std::vector<std::string> failures(bool judged);
 
  private:

@@ -43,7 +43,9 @@ struct DwarfEnd {
 
 }  // namespace
 
-void ElfSymbols::fail(const std::string& what) const { throw SymbolError(path_ + ": " + what); }
+void ElfSymbols::fail(const std::string& what) const {
+  throw SymbolError(path_ + ": " + what);
+}
 
 ElfSymbols::ElfSymbols(std::string_view bytes, const std::string& path)
     : bytes_(bytes), path_(path), elf_(nullptr, elf_end) {
@@ -157,8 +159,8 @@ void ElfSymbols::read_functions(SymbolFile& file) const {
       next = found[n + 1].function.address;
     }
     if (function.size != 0) continue;
-    function.size = std::min(std::max(found[n].section_end, function.address), next) -
-                    function.address;
+    function.size =
+        std::min(std::max(found[n].section_end, function.address), next) - function.address;
   }
   std::uint64_t covered = 0;  // By functions: labels within them are places in them.
   for (Candidate& symbol : found) {
@@ -172,8 +174,7 @@ void ElfSymbols::read_functions(SymbolFile& file) const {
 }
 
 void ElfSymbols::read_lines(SymbolFile& file) const {
-  const std::unique_ptr<Dwarf, DwarfEnd> dwarf(
-      dwarf_begin_elf(elf_.get(), DWARF_C_READ, nullptr));
+  const std::unique_ptr<Dwarf, DwarfEnd> dwarf(dwarf_begin_elf(elf_.get(), DWARF_C_READ, nullptr));
   if (!dwarf) return;  // None there: symbols alone are useful.
   std::map<std::string, std::uint32_t> numbers;
   Dwarf_Off offset = 0, next = 0;

@@ -51,7 +51,9 @@ bool parse_hex(std::string_view text, std::uint64_t& value) {
   return error == std::errc{} && at == end && !text.empty();
 }
 
-bool is_code(std::string_view type) { return type == "t" || type == "T" || type == "w" || type == "W"; }
+bool is_code(std::string_view type) {
+  return type == "t" || type == "T" || type == "w" || type == "W";
+}
 
 /// Tools' own labels: mapping symbols (AAELF64, "Mapping symbols") and those of the compiler.
 bool is_internal(std::string_view name) {
@@ -94,7 +96,8 @@ void SymbolFile::read_nm(const std::string& path, std::string_view text) {
     }
     const std::string_view name = take_word(rest);
     if (!good || word.size() != 1 || name.empty()) {
-      throw SymbolError(path + ": neither ELF nor a list of symbols as nm or System.map have it (line " +
+      throw SymbolError(path +
+                        ": neither ELF nor a list of symbols as nm or System.map have it (line " +
                         std::to_string(number) + ")");
     }
     ends.push_back(function.address);
@@ -118,11 +121,10 @@ void SymbolFile::finish(const std::string& path) {
   // Of several names for one address, the reader that made the list put the best first.
   std::stable_sort(functions_.begin(), functions_.end(),
                    [](const Function& a, const Function& b) { return a.address < b.address; });
-  functions_.erase(std::unique(functions_.begin(), functions_.end(),
-                               [](const Function& a, const Function& b) {
-                                 return a.address == b.address;
-                               }),
-                   functions_.end());
+  functions_.erase(
+      std::unique(functions_.begin(), functions_.end(),
+                  [](const Function& a, const Function& b) { return a.address == b.address; }),
+      functions_.end());
   // A sequence may end where the next one begins, and is followed by that.
   std::stable_sort(lines_.begin(), lines_.end(), [](const LineRow& a, const LineRow& b) {
     return a.address != b.address ? a.address < b.address : a.line == 0 && b.line != 0;

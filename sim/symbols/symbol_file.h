@@ -43,9 +43,9 @@ struct LoadRange {
 /// Addresses are those that the file was linked for.
 class SymbolFile {
  public:
-  /// Reads an ELF64 of AArch64 (executable or shared; its debug sections may be compressed), or what
-  /// nm and System.map write: "ffff800008000000 T _text" a line. Throws SymbolError for a file that
-  /// is neither, is cut short or corrupt, or holds no symbols of code.
+  /// Reads an ELF64 of AArch64 (executable or shared; its debug sections may be compressed), or
+  /// what nm and System.map write: "ffff800008000000 T _text" a line. Throws SymbolError for a file
+  /// that is neither, is cut short or corrupt, or holds no symbols of code.
   static SymbolFile load(const std::string& path);
 
   /// In the order of their addresses; none begins where another does.

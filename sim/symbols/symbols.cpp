@@ -63,7 +63,8 @@ bool Symbols::add_if_any(const SymbolSpec& spec) {
 std::optional<CodePlace> Symbols::lookup(VirtAddr address, El el, std::uint16_t vmid) const {
   for (const bool as_loaded : {false, true}) {
     for (const Entry& entry : entries_) {
-      if ((entry.spec.el && *entry.spec.el != el) || (entry.spec.vmid && *entry.spec.vmid != vmid)) {
+      if ((entry.spec.el && *entry.spec.el != el) ||
+          (entry.spec.vmid && *entry.spec.vmid != vmid)) {
         continue;
       }
       VirtAddr linked = address - entry.spec.offset;

@@ -18,7 +18,9 @@ Disassembler::Disassembler() {
   }
 }
 
-Disassembler::~Disassembler() { cs_close(&handle_); }
+Disassembler::~Disassembler() {
+  cs_close(&handle_);
+}
 
 const std::string& Disassembler::text(VirtAddr pc, std::uint32_t word) {
   if (known_.size() >= kMostKnown) known_.clear();

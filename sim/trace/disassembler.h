@@ -18,8 +18,8 @@ class Disassembler {
   Disassembler(const Disassembler&) = delete;
   Disassembler& operator=(const Disassembler&) = delete;
 
-  /// "MRS      x0, currentel", or ".INST    0x00000000" for a word that is none. Valid until the next
-  /// call.
+  /// "MRS      x0, currentel", or ".INST    0x00000000" for a word that is none. Valid until the
+  /// next call.
   const std::string& text(VirtAddr pc, std::uint32_t word);
 
  private:

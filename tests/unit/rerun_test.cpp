@@ -51,7 +51,7 @@ TEST(MemoryDifferences, AreWatchedByteByByte) {
 TEST(MemoryDifferences, FollowImagesThatMoveAndGrow) {
   const WatchedMemory memory =
       memory_differences(plan({{0x1000, "abc"}, {0x1003, "de"}}), plan({{0x1001, "bcdefg"}}));
-  EXPECT_TRUE(memory.has(0x1000, 1));   // Only in the one; the other's RAM is zero.
+  EXPECT_TRUE(memory.has(0x1000, 1));  // Only in the one; the other's RAM is zero.
   EXPECT_FALSE(memory.has(0x1001, 4));
   EXPECT_TRUE(memory.has(0x1005, 1));
   EXPECT_TRUE(memory.has(0x1006, 1));
@@ -116,7 +116,8 @@ TEST(PartingText, NamesTheInstructionBehindEventsThatDiffer) {
   partings.first.a = {{{}, "event a"}, {instruction(0x1004, 1), {}}, {instruction(0x1008, 1), {}}};
   partings.first.b = {{{}, "event b"}, {instruction(0x1004, 1), {}}, {instruction(0x2000, 1), {}}};
   const std::string text = partings_text(partings, {}, {});
-  EXPECT_NE(text.find("   a cpu0 insn 0 pc 0x1008\n   b cpu0 insn 0 pc 0x2000\n"), std::string::npos)
+  EXPECT_NE(text.find("   a cpu0 insn 0 pc 0x1008\n   b cpu0 insn 0 pc 0x2000\n"),
+            std::string::npos)
       << text;
   EXPECT_NE(text.find("a  event a\n"), std::string::npos);
 }

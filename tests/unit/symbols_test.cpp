@@ -21,11 +21,15 @@ Bytes contents(const std::string& path) {
   return {bytes.begin(), bytes.end()};
 }
 
-Bytes text(std::string_view lines) { return {lines.begin(), lines.end()}; }
+Bytes text(std::string_view lines) {
+  return {lines.begin(), lines.end()};
+}
 
 class SymbolsTest : public testing::BootFilesTest {
  protected:
-  SymbolFile nm(std::string_view lines) { return SymbolFile::load(write("System.map", text(lines))); }
+  SymbolFile nm(std::string_view lines) {
+    return SymbolFile::load(write("System.map", text(lines)));
+  }
   std::string error_of(const Bytes& bytes) {
     try {
       SymbolFile::load(write("bad", bytes));
@@ -39,11 +43,11 @@ class SymbolsTest : public testing::BootFilesTest {
 };
 
 TEST_F(SymbolsTest, ReadsSystemMap) {
-  const SymbolFile file = nm(
-      "ffff800008000000 T _text\n"
-      "ffff800008000040 t helper\n"
-      "ffff800008000080 D data\n"
-      "ffff8000080000c0 W weak\n");
+  const SymbolFile file =
+      nm("ffff800008000000 T _text\n"
+         "ffff800008000040 t helper\n"
+         "ffff800008000080 D data\n"
+         "ffff8000080000c0 W weak\n");
   ASSERT_EQ(file.functions().size(), 3u);
   EXPECT_EQ(file.function_at(0xffff80000800003c)->name, "_text");
   EXPECT_EQ(file.function_at(0xffff80000800007c)->name, "helper");
@@ -54,11 +58,11 @@ TEST_F(SymbolsTest, ReadsSystemMap) {
 }
 
 TEST_F(SymbolsTest, ReadsSizesAndUndefinedSymbolsOfNm) {
-  const SymbolFile file = nm(
-      "                 U printf\n"
-      "0000000000001000 0000000000000008 T short\n"
-      "0000000000001000 a absolute\n"
-      "0000000000002000 t $x\n");
+  const SymbolFile file =
+      nm("                 U printf\n"
+         "0000000000001000 0000000000000008 T short\n"
+         "0000000000001000 a absolute\n"
+         "0000000000002000 t $x\n");
   ASSERT_EQ(file.functions().size(), 1u);
   EXPECT_EQ(file.function_at(0x1004)->name, "short");
   EXPECT_EQ(file.function_at(0x1008), nullptr);
