@@ -180,6 +180,15 @@ Plan make_plan(const PlanConfig& config, const Board& board, const ImageReader& 
     plan.notes.push_back(
         fmt::format("with {} regions or more, guests change by one write of PRENR_EL2", all));
   }
+  for (const DomainConfig& domain : config.domains) {
+    if (domain.passthrough.empty() || !domain.devices.empty()) continue;
+    plan.notes.push_back(
+        fmt::format("{}: {} is not read: name the devices in it, or their regions are not counted",
+                    domain.name, domain.passthrough));
+  }
+  if (target.target == Target::xen_upstream && config.domains.empty()) {
+    plan.notes.push_back("without domains Xen looks for the kernel of a domain 0");
+  }
   if (target.target == Target::xen_upstream && !config.domains.empty()) {
     plan.notes.push_back(
         "this port makes no domains yet: they are placed, and the plan counts regions up to where "

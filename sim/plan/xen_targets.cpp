@@ -12,7 +12,6 @@ constexpr std::uint64_t kXenBytes = kTwoMiB;     // XEN_START_MEM_SIZE; upstream
 constexpr std::uint64_t kMaxDtb = kTwoMiB;       // MAX_FDT_SIZE, mapped before its size is read.
 constexpr std::uint64_t kHeapAlign = 64 * 1024;  // docs/misc/arm/device-tree/booting.txt
 constexpr PhysAddr kDtbAddress = 0x0fc00000;     // U-Boot's, and the machine fvp-baser's.
-constexpr unsigned kBootMapEntries = 16;         // ARM_DEFAULT_MPU_PROTECTION_REGIONS
 
 constexpr const char* kNormalRw = "normal, EL2 RW";
 constexpr const char* kNormalRo = "normal, EL2 RO";
@@ -159,9 +158,6 @@ void assemble_xen_arm(Assembler& a) {
   idle.push_back({"", kDevice, out.device_section});
   a.add_context("idle", std::move(idle), static_cast<unsigned>(a.config.domains.size()));
   for (unsigned n = 0; n < a.config.domains.size(); ++n) add_domain_context(a, n, fixed);
-  // The map that the image brings holds what is mapped before the heap can hold another.
-  const unsigned before_heap = 6 + a.config.early_console + 2;
-  if (before_heap + 1 > kBootMapEntries) a.fail("the boot map of this port is too small");
 }
 
 void assemble_xen_upstream(Assembler& a) {

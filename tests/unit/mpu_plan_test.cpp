@@ -111,6 +111,14 @@ TEST(MpuPlan, WritesATreeThatSaysWhatWasPlanned) {
   EXPECT_EQ(sizes(plan)[3], 9u) << "a device of its own is a region more";
 }
 
+TEST(MpuPlan, SaysWhatItDoesNotCount) {
+  const Plan plan = plan_of(kTwoDomains + "DOMU_PASSTHROUGH_DTB[1]=p.dtb\n");
+  ASSERT_EQ(plan.notes.size(), 1u);
+  EXPECT_NE(plan.notes[0].find("domU1: p.dtb is not read"), std::string::npos);
+  EXPECT_TRUE(plan_of(kTwoDomains + "DOMU_PASSTHROUGH_DTB[1]=p.dtb\nMPU_DOMU_DEVICES[1]=serial1\n")
+                  .notes.empty());
+}
+
 TEST(MpuPlan, KeepsWhatIsGiven) {
   const Plan plan = plan_of(kTwoDomains +
                             "DOMU_STATIC_MEM[0]=\"0x10000000 0x1000000\"\n"
