@@ -565,12 +565,12 @@ GicV2::GicV2(const GicV2Config& config, std::vector<CpuLines*> lines, Sink* sink
     guest.push_back(&hypervisor.back()->cpu_interface());
     list_registers.push_back(hypervisor.back());
   }
-  gicc_ = std::make_unique<GicV2CpuFrame>("gicv2-cpu-interface", std::move(physical),
-                                          std::move(ports), config.security_extensions);
+  gicc_ = std::make_unique<GicV2CpuFrame>("gicv2-cpu-interface", gic::Frame::gicc,
+                                          std::move(physical), std::move(ports), config.security_extensions);
   if (config.virtualization) {
     gich_ = std::make_unique<GicV2HypervisorFrame>("gicv2-hypervisor", std::move(hypervisor));
-    gicv_ = std::make_unique<GicV2CpuFrame>("gicv2-virtual-cpu", std::move(guest),
-                                            std::move(list_registers), false);
+    gicv_ = std::make_unique<GicV2CpuFrame>("gicv2-virtual-cpu", gic::Frame::gicv,
+                                            std::move(guest), std::move(list_registers), false);
   }
   reset();
 }

@@ -51,6 +51,9 @@ class GicV2Distributor final : public Device {
   void reset() override;
   BusStatus read(const Access& access, std::uint64_t& value) override;
   BusStatus write(const Access& access, std::uint64_t value) override;
+  std::string register_name(PhysAddr offset) const override {
+    return gic::register_name(gic::Frame::gicd, offset);
+  }
 
  private:
   // 32 interrupts, one bit each.

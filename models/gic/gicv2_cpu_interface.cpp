@@ -389,9 +389,10 @@ BusStatus GicV2WordFrame::write(const Access& access, std::uint64_t value) {
   return BusStatus::ok;
 }
 
-GicV2CpuFrame::GicV2CpuFrame(std::string name, std::vector<GicV2CpuInterface*> interfaces,
+GicV2CpuFrame::GicV2CpuFrame(std::string name, gic::Frame frame,
+                             std::vector<GicV2CpuInterface*> interfaces,
                              std::vector<GicV2InterruptSource*> sources, bool security_extensions)
-    : GicV2WordFrame(std::move(name), static_cast<unsigned>(interfaces.size()), kSize),
+    : GicV2WordFrame(std::move(name), frame, static_cast<unsigned>(interfaces.size()), kSize),
       interfaces_(std::move(interfaces)),
       sources_(std::move(sources)),
       security_extensions_(security_extensions) {}

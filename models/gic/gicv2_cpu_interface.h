@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "models/gic/gic_register_names.h"
 #include "sim/bus/device.h"
 #include "sim/bus/line.h"
 #include "sim/trace/event.h"
@@ -136,12 +137,15 @@ class GicV2CpuInterface {
 /// abort.
 class GicV2WordFrame : public Device {
  public:
-  GicV2WordFrame(std::string name, unsigned cpus, unsigned size)
-      : name_(std::move(name)), cpus_(cpus), size_(size) {}
+  GicV2WordFrame(std::string name, gic::Frame frame, unsigned cpus, unsigned size)
+      : name_(std::move(name)), frame_(frame), cpus_(cpus), size_(size) {}
 
   std::string_view name() const override { return name_; }
   BusStatus read(const Access& access, std::uint64_t& value) final;
   BusStatus write(const Access& access, std::uint64_t value) final;
+  std::string register_name(PhysAddr offset) const final {
+    return gic::register_name(frame_, offset);
+  }
 
  protected:
   virtual bool read_word(unsigned cpu, unsigned offset, bool secure, std::uint32_t& value) = 0;
@@ -152,6 +156,7 @@ class GicV2WordFrame : public Device {
   void name_unknown(const Access& access, unsigned offset, const char* verb);
 
   std::string name_;
+  gic::Frame frame_;
   unsigned cpus_;
   unsigned size_;
   std::bitset<0x1000> named_;  // Words already named in the log.
@@ -162,7 +167,7 @@ class GicV2CpuFrame final : public GicV2WordFrame {
  public:
   static constexpr unsigned kSize = 0x2000;
 
-  GicV2CpuFrame(std::string name, std::vector<GicV2CpuInterface*> interfaces,
+  GicV2CpuFrame(std::string name, gic::Frame frame, std::vector<GicV2CpuInterface*> interfaces,
                 std::vector<GicV2InterruptSource*> sources, bool security_extensions);
   void reset() override;
 

@@ -263,7 +263,7 @@ bool GicV2VirtualInterface::write(unsigned offset, std::uint32_t value) {
 
 GicV2HypervisorFrame::GicV2HypervisorFrame(std::string name,
                                            std::vector<GicV2VirtualInterface*> interfaces)
-    : GicV2WordFrame(std::move(name), static_cast<unsigned>(interfaces.size()), kSize),
+    : GicV2WordFrame(std::move(name), gic::Frame::gich, static_cast<unsigned>(interfaces.size()), kSize),
       interfaces_(std::move(interfaces)) {}
 
 void GicV2HypervisorFrame::reset() {

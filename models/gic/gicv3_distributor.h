@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models/gic/gic_common.h"
+#include "models/gic/gic_register_names.h"
 #include "models/gic/gicv3_bank.h"
 #include "models/gic/gicv3_core.h"
 #include "sim/bus/device.h"
@@ -23,6 +24,9 @@ class Distributor final : public Device {
   void power_on();
   BusStatus read(const Access& access, std::uint64_t& value) override;
   BusStatus write(const Access& access, std::uint64_t value) override;
+  std::string register_name(PhysAddr offset) const override {
+    return gic::register_name(gic::Frame::gicd, offset);
+  }
 
   bool single_state() const { return ctlr_ & kDs; }
   bool affinity_routing() const { return ctlr_ & kAre; }

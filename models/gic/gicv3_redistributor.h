@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "models/gic/gic_common.h"
+#include "models/gic/gic_register_names.h"
 #include "models/gic/gicv3_bank.h"
 #include "models/gic/gicv3_core.h"
 #include "sim/bus/device.h"
@@ -58,6 +59,9 @@ class RedistributorWindow final : public Device {
   void reset() override;
   BusStatus read(const Access& access, std::uint64_t& value) override;
   BusStatus write(const Access& access, std::uint64_t value) override;
+  std::string register_name(PhysAddr offset) const override {
+    return gic::register_name(gic::Frame::gicr, offset);
+  }
 
  private:
   Core& core_;

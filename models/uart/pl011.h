@@ -52,6 +52,7 @@ class Pl011 final : public Device {
   void reset() override;
   BusStatus read(const Access& access, std::uint64_t& value) override;
   BusStatus write(const Access& access, std::uint64_t value) override;
+  std::string register_name(PhysAddr offset) const override { return bank_.name_at(offset); }
 
   /// A byte arrives. False, with no effect, if there is no room or the receiver is off (UARTEN or
   /// RXE clear, or loopback): the caller keeps the byte and tries again.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "sim/arch/types.h"
@@ -34,6 +35,8 @@ class Device {
   virtual BusStatus read(const Access& access, std::uint64_t& value) = 0;
   /// Bits of `value` above 8 * size are zero.
   virtual BusStatus write(const Access& access, std::uint64_t value) = 0;
+  /// The register at an offset, by its name in the manual; empty where the device knows none.
+  virtual std::string register_name(PhysAddr) const { return {}; }
 };
 
 }  // namespace trapline

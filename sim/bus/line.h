@@ -20,6 +20,9 @@ class Line {
 
   void connect(Listener listener) { listeners_.push_back(std::move(listener)); }
 
+  /// An observer: it learns of a change before the receivers act on it.
+  void watch(Listener observer) { listeners_.insert(listeners_.begin(), std::move(observer)); }
+
   void set(bool level) {
     if (level == level_) return;
     level_ = level;

@@ -104,6 +104,11 @@ void RegisterBank::add_identification(PhysAddr offset, std::span<const std::uint
   }
 }
 
+std::string RegisterBank::name_at(PhysAddr offset) const {
+  const PhysAddr word = offset / 4;
+  return word < by_word_.size() && by_word_[word] ? by_word_[word]->name() : std::string();
+}
+
 Register* RegisterBank::find(PhysAddr offset) {
   const PhysAddr word = offset / 4;
   return word < by_word_.size() ? by_word_[word] : nullptr;

@@ -107,6 +107,8 @@ class RegisterBank {
   /// Gives every register its reset value, without callbacks. Messages said stay said.
   void reset();
 
+  /// The name of the register that holds the byte at `offset`; empty where there is none.
+  std::string name_at(PhysAddr offset) const;
   const std::string& owner() const { return owner_; }
   /// One line a register, ascending: "0x024 UARTIBRD rw 0x0".
   std::string describe() const;

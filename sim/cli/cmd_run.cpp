@@ -12,6 +12,7 @@
 
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
+#include "sim/cli/device_recordings.h"
 #include "sim/cli/log.h"
 #include "sim/cli/tarmac_files.h"
 #include "sim/cli/terminal.h"
@@ -90,6 +91,7 @@ class RunSession {
   std::optional<HostOutput> trace_file_;
   std::optional<TraceWriter> trace_;
   std::optional<TarmacFiles> tarmac_;
+  DeviceRecordings recordings_;
   MpuUsage mpus_;
   SignalWatch signals_;
   EscapeDecoder escapes_;
@@ -107,12 +109,14 @@ RunSession::RunSession(const Scenario& scenario)
     : scenario_(scenario),
       interactive_(is_interactive(scenario)),
       at_terminal_(interactive_ && isatty(STDIN_FILENO)),
+      recordings_(scenario),
       scripts_(scenario.uarts, interactive_) {
   if (!scenario.stats_path.empty() && scenario.stats_path != "-") {
     stats_file_.emplace(HostOutput::to_file(scenario.stats_path));
   }
   MachineHooks hooks;
   hooks.sinks.push_back(&mpus_);
+  hooks.recorders = recordings_.recorders();
   open_tarmac(hooks);
   open_trace();
   if (trace_) hooks.sinks.push_back(&*trace_);
@@ -127,6 +131,7 @@ RunSession::RunSession(const Scenario& scenario)
       std::any_of(scenario.uarts.begin(), scenario.uarts.end(),
                   [](const UartSpec& u) { return u.backend.kind == UartBackendSpec::Kind::pty; });
   machine_ = std::make_unique<Machine>(scenario.machine, std::move(hooks));
+  recordings_.check();
   scripts_.attach(*machine_);
 }
 
@@ -259,6 +264,9 @@ int RunSession::finish(const RunResult& result, double seconds) {
   if (tarmac_) {
     const auto error = tarmac_->close();
     if (error && !output_error_) output_error_ = error;
+  }
+  if (const auto error = recordings_.close(result.digest); error && !output_error_) {
+    output_error_ = error;
   }
   mpus_.finish();
   if (stats_file_) {

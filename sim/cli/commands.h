@@ -49,6 +49,10 @@ int trace_convert_command(const std::string& path, const std::string& form,
 /// printed. Sets `action` when the command was given.
 void add_trace_diff(CLI::App& trace, std::function<int()>& action, const Environment& environment);
 
+/// Drives the model that the recording is of, and compares. 0: all is equal; 1: the first difference
+/// is printed.
+int trace_replay_command(const std::string& path, const std::string& device);
+
 struct TestOptions {
   std::vector<std::string> paths;  ///< Scenario files, and folders of them.
   std::string junit;               ///< Path; empty: none.

@@ -47,7 +47,7 @@ struct CommandLine {
   std::string output;
   std::string topic;
   struct {
-    std::string a, form = "text", events = "all";
+    std::string a, form = "text", events, device;
     std::vector<std::string> symbols;
     TraceRange range;
   } trace;
@@ -123,6 +123,10 @@ struct CommandLine {
     }
   }
 
+  EventSet trace_events() const {
+    return trace.events.empty() ? EventSet::any() : EventSet::parse(trace.events);
+  }
+
   void add_trace_commands(CLI::App& trace_app) {
     trace_app.require_subcommand(1);
     const auto command = [&](const char* name, const char* about, std::function<int()> does) {
@@ -136,7 +140,7 @@ struct CommandLine {
     };
 
     CLI::App* show = command("show", "Print its events, one a line", [this] {
-      return trace_show_command(trace.a, EventSet::parse(trace.events), trace.range, trace.symbols);
+      return trace_show_command(trace.a, trace_events(), trace.range, trace.symbols);
     });
     show->add_option("trace", trace.a, "The trace")->required();
     add_events(show);
@@ -158,6 +162,12 @@ struct CommandLine {
     convert->add_option("--to", trace.form, "text, binary, csv, or chrome (JSON for Perfetto)")
         ->check(CLI::IsMember({"text", "binary", "csv", "chrome"}));
     convert->add_option("-o,--output", output, "Write to FILE")->type_name("FILE");
+
+    CLI::App* replay = command(
+        "replay", "Drive a device's model from its recording; exit code 1 if it differs",
+        [this] { return trace_replay_command(trace.a, trace.device); });
+    replay->add_option("recording", trace.a, "Made by run --record-device")->required();
+    replay->add_option("--device", trace.device, "gic, timer, mpu or pl011")->required();
 
     add_trace_diff(trace_app, action, environment);
   }

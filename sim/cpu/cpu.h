@@ -19,6 +19,7 @@
 namespace trapline {
 
 class Bus;
+class DeviceRecorder;
 class EventHub;
 class GenericTimer;
 class InstructionSink;
@@ -144,6 +145,8 @@ struct CpuEnvironment {
   /// exceptions, stores to code...), so that the host is heard however slowly a slice goes. It must
   /// not change the machine, other than by Cpu::request_stop() or new input.
   std::function<void()> host_poll{};
+  /// Watches the MPUs of all CPUs. May be null.
+  DeviceRecorder* mpu_recorder = nullptr;
   /// Watches every instruction; slow. May be null.
   InstructionSink* instructions = nullptr;
 };

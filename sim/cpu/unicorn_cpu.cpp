@@ -6,6 +6,9 @@
 #include "sim/arch/esr.h"
 #include "sim/arch/pstate.h"
 #include "sim/arch/registers.h"
+#include "sim/replay/device_facts.h"
+#include "sim/replay/mpu_answers.h"
+#include "sim/replay/recorder.h"
 
 namespace trapline {
 namespace {
@@ -40,6 +43,7 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
       timing_(environment.timing),
       traps_(environment.traps),
       host_poll_(environment.host_poll),
+      mpu_recorder_(environment.mpu_recorder),
       watcher_(environment.instructions),
       pages_(pages),
       pmu_(*this) {
@@ -47,8 +51,9 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
   create_engine();
   map_memory();
   if (model_.pmsa) {
-    pmsa_ = std::make_unique<Pmsa>(config_, &events_);
-    ports_.push_back(&pmsa_->view.mpu());
+    pmsa_ = std::make_unique<Pmsa>(
+        config_, mpu_recorder_ ? static_cast<Sink*>(mpu_recorder_) : &events_);
+    ports_.push_back(&recorded(mpu_recorder_, config_.index, pmsa_->view.mpu()));
     ports_.push_back(&pmsa_->registers);
     map_images();
   }
@@ -141,6 +146,7 @@ void UnicornCpu::power_on(VirtAddr pc, El el, std::uint64_t x0) {
   monitor_.bytes = 0;
   observed_vmid_ = 0;
   if (pmsa_) {
+    if (mpu_recorder_) mpu_recorder_->reset(config_.index);
     pmsa_->view.reset();
     pmsa_->registers.reset();
   }
@@ -376,12 +382,27 @@ Interception interception_for(const std::vector<CpuConfig>& cpus, const EventHub
   return interception;
 }
 
+/// The MPUs of the CPUs, which are all of one model.
+void begin_mpu_recording(DeviceRecorder& recorder, const std::vector<CpuConfig>& cpus) {
+  MpuSetup setup{.cpus = static_cast<unsigned>(cpus.size()), .config = cpus.front().mpu};
+  setup.config.el2 = cpus.front().has_el2;
+  recorder.begin(device_facts(setup));
+}
+
 }  // namespace
 
 UnicornComplex::UnicornComplex(const CpuEnvironment& environment,
                                const std::vector<CpuConfig>& cpus)
     : pages_(environment.bus, environment.timing, interception_for(cpus, environment.events),
              environment.instructions ? environment.instructions->watched_memory() : nullptr) {
+  const bool mpus = !cpus.empty() && cpu_model(cpus.front().model).pmsa;
+  if (environment.mpu_recorder && mpus) {
+    begin_mpu_recording(*environment.mpu_recorder, cpus);
+    DeviceRecorder* recorder = environment.mpu_recorder;
+    recorder->after_writes([this, recorder](unsigned cpu) {
+      recorder->note_output(cpu, kMpuAnswers, mpu_answers(cpus_[cpu]->mpu()));
+    });
+  }
   for (const CpuConfig& config : cpus) {
     cpus_.push_back(std::make_unique<UnicornCpu>(*this, environment, pages_, config));
   }

@@ -108,6 +108,7 @@ class UnicornCpu final : public Cpu,
   // For the complex.
   uc_engine* engine() { return engine_; }
   SoftTlb& soft_tlb() { return tlb_; }
+  const Mpu& mpu() { return pmsa_->view.mpu(); }  ///< Of a model that has them.
   void flush_engine_tlb();
   void forget_code(PhysAddr page);  ///< Drops translations of a 4 KiB page. Not while running.
   void clear_code_map();
@@ -416,6 +417,7 @@ class UnicornCpu final : public Cpu,
   const TimingModel& timing_;
   TrapPort* traps_;
   std::function<void()> host_poll_;
+  DeviceRecorder* mpu_recorder_;
   InstructionSink* watcher_;
   WatchedMemory* watched_memory_ = nullptr;
   /// Pages of code with watched bytes, by their cost tables.
@@ -476,6 +478,7 @@ class UnicornCpu final : public Cpu,
     };
     std::deque<Image> images;
     std::array<std::uint64_t, 31> before_load{};  ///< X0 to X30 before a refused load.
+    bool vmsa = false;  ///< What Mpu::set_vmsa_at_el1() was last told.
     /// Answers for granules of split pages, until `epoch` moves.
     struct Allowed {
       std::uint64_t key = ~0ull;

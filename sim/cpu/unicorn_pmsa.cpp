@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "sim/cpu/unicorn_cpu.h"
+#include "sim/replay/recorder.h"
 
 namespace trapline {
 namespace {
@@ -42,6 +43,10 @@ void UnicornCpu::refresh_mpu_controls() {
   // VSCTLR_EL2 has the encoding of TTBR0_EL2, and its VMID 16 bits.
   controls_el1_.vttbr_el2 = controls_el2_.ttbr0;
   controls_el1_.vtcr_el2 |= 1ull << kVtcrVs;
+  if (mpu_recorder_ && vmsa != pmsa_->vmsa) {
+    mpu_recorder_->note_input(config_.index, kVmsaAtEl1, vmsa);
+  }
+  pmsa_->vmsa = vmsa;
   pmsa_->view.mpu().set_vmsa_at_el1(vmsa);
   ++pmsa_->epoch;
   pmsa_->view.note_change();

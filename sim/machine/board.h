@@ -13,6 +13,7 @@
 #include "sim/cpu/cpu.h"
 #include "sim/machine/machine_config.h"
 #include "sim/machine/run_result.h"
+#include "sim/replay/recorder.h"
 #include "sim/time/timeline.h"
 #include "sim/trace/hub.h"
 
@@ -24,6 +25,7 @@ struct BoardPorts {
   Timeline& timeline;
   EventHub& events;
   std::function<CharacterPort&(unsigned uart)> uart;  ///< The far end of each UART.
+  std::vector<DeviceRecorder*> recorders;
   /// The board's power control, for a device that ends the run (power_off or reset). If it acts on
   /// the access of a CPU, that CPU must not execute another instruction.
   std::function<void(std::optional<unsigned> cpu, ExitReason reason)> power;

@@ -20,7 +20,9 @@
 #include "models/virtio/empty_slots.h"
 #include "models/watchdog/sp805.h"
 #include "sim/machine/board.h"
+#include "sim/machine/device_recording.h"
 #include "sim/machine/fvp_baser.h"
+#include "sim/machine/interrupt_controller.h"
 
 namespace trapline {
 namespace {
@@ -96,6 +98,10 @@ class FvpBaserBoard final : public Board {
 
   void add_devices(CpuComplex& cpus) override {
     add_gic(cpus);
+    begin_recording(recorder_of(ports_.recorders, RecordedDevice::timer), counter_,
+                    {.cpus = config_.cpus,
+                     .frequency_known = !config_.hardware_counter,
+                     .secure_physical = has_el2_});
     for (unsigned i = 0; i < config_.cpus; ++i) wire(i, cpus.cpu(i));
     add_timers();
     add_peripherals();
@@ -143,9 +149,13 @@ class FvpBaserBoard final : public Board {
     gic.programmable_are = true;
     gic.power_register = true;
     gic.maintenance_intid = kFvpPpis.gic_maintenance;
-    gic_.emplace(gic, lines, &ports_.events);
-    map(FvpPart::gicd, gic_->distributor());
-    ports_.bus.map(gic_->redistributors(), fvp_region(FvpPart::gicr).base,
+    const RecordedPorts with(ports_, RecordedDevice::gic);
+    if (with.recorder) with.recorder->begin(device_facts(gic));
+    gic_.emplace(gic, lines, with.sink);
+    record_lines(with.recorder, *gic_, gic.spis, lines);
+    map(FvpPart::gicd, recorded(with.recorder, kGicDistributor, gic_->distributor()));
+    ports_.bus.map(recorded(with.recorder, kGicRedistributors, gic_->redistributors()),
+                   fvp_region(FvpPart::gicr).base,
                    config_.cpus * kRedistributorBytes);
   }
 
@@ -162,13 +172,15 @@ class FvpBaserBoard final : public Board {
     timer.frequency_known = !config_.hardware_counter;
     if (has_el2_) timer.secure_hyp_physical = &hyp.input();
     // There is no EL2 virtual timer: Armv8-R64 has no FEAT_VHE.
-    timers_.emplace_back(ports_.timeline, counter_,
-                         TimerLines{physical.input(), gic_->ppi(i, kFvpPpis.timer_virtual),
-                                    hyp.input(), unconnected_},
-                         i, &ports_.events, timer);
-    cpu.add_port(timers_.back());
+    const TimerLines lines{physical.input(), gic_->ppi(i, kFvpPpis.timer_virtual), hyp.input(),
+                           unconnected_};
+    const RecordedPorts with(ports_, RecordedDevice::timer);
+    timers_.emplace_back(with.clock, counter_, lines, i, with.sink, timer);
+    cpu.add_port(recorded(with.recorder, i, timers_.back()));
+    record_lines(with.recorder, i, lines, timer);
     cpu.connect_pmu(any_of(std::move(pmu)).input());
-    cpu.add_port(gic_->cpu_interface(i));
+    cpu.add_port(recorded(recorder_of(ports_.recorders, RecordedDevice::gic), i,
+                          gic_->cpu_interface(i)));
   }
 
   void add_timers() {
@@ -195,10 +207,16 @@ class FvpBaserBoard final : public Board {
   }
 
   void add_peripherals() {
+    const RecordedPorts with(ports_, RecordedDevice::pl011);
+    begin_recording(with.recorder,
+                    {.uarts = static_cast<unsigned>(kUarts.size()), .clock_hz = kFvpUartClockHz});
     for (unsigned n = 0; n < kUarts.size(); ++n) {
-      uarts_.emplace_back("uart" + std::to_string(n), spi(kUarts[n]), ports_.uart(n),
-                          ports_.timeline, &ports_.events, n, kFvpUartClockHz);
-      map(kUarts[n], uarts_.back());
+      Line& interrupt = spi(kUarts[n]);
+      uarts_.emplace_back("uart" + std::to_string(n), interrupt,
+                          recorded(with.recorder, n, ports_.uart(n)), with.clock, with.sink, n,
+                          kFvpUartClockHz);
+      map(kUarts[n], recorded(with.recorder, n, uarts_.back()));
+      if (with.recorder) with.recorder->output(n, kUartInterrupt, interrupt);
     }
     watchdog_.emplace(name_of("sp805", FvpPart::watchdog), spi(FvpPart::watchdog), watchdog_reset_,
                       ports_.timeline, kFvpWatchdogHz);

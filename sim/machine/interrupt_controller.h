@@ -7,7 +7,7 @@
 #include "sim/bus/bus.h"
 #include "sim/bus/cpu_lines.h"
 #include "sim/bus/sysreg_port.h"
-#include "sim/trace/event.h"
+#include "sim/replay/recorder.h"
 
 namespace trapline {
 
@@ -23,6 +23,22 @@ class InterruptController {
 
 /// The virt board's GIC, version 2 or 3.
 std::unique_ptr<InterruptController> make_virt_gic(unsigned version, unsigned cpus, bool has_el2,
-                                                   std::vector<CpuLines*> lines, Sink* sink);
+                                                   std::vector<CpuLines*> lines, EventHub& events,
+                                                   DeviceRecorder* recorder);
+
+/// Attaches a recorder, which has begun, to the lines of a GIC that is made.
+template <typename Gic>
+void record_lines(DeviceRecorder* recorder, Gic& gic, unsigned spis,
+                  const std::vector<CpuLines*>& cpus) {
+  if (!recorder) return;
+  for (unsigned cpu = 0; cpu < cpus.size(); ++cpu) {
+    recorder->output(cpu, kIrq, cpus[cpu]->irq);
+    recorder->output(cpu, kFiq, cpus[cpu]->fiq);
+    recorder->output(cpu, kVirtualIrq, cpus[cpu]->virq);
+    recorder->output(cpu, kVirtualFiq, cpus[cpu]->vfiq);
+    for (unsigned intid = 16; intid < 32; ++intid) recorder->input(cpu, intid, gic.ppi(cpu, intid));
+  }
+  for (unsigned intid = 32; intid < 32 + spis; ++intid) recorder->input(0, intid, gic.spi(intid));
+}
 
 }  // namespace trapline

@@ -93,10 +93,12 @@ Machine::Assembly::Assembly(const MachineConfig& given_config, MachineHooks give
   has_el2 = boot_el(config) == 2;
   for (Sink* sink : hooks.sinks) events.attach(*sink);
   timing = std::make_unique<TableTiming>();
+  for (DeviceRecorder* recorder : hooks.recorders) recorder->connect(events, timeline);
   board = make_board(config, {.bus = bus,
                               .timeline = timeline,
                               .events = events,
                               .uart = [this](unsigned uart) -> CharacterPort& { return port(uart); },
+                              .recorders = hooks.recorders,
                               .power = [this](std::optional<unsigned> cpu, ExitReason reason) {
                                 if (cpu) return power_down(*cpu, reason);
                                 finish(reason);
@@ -138,6 +140,7 @@ void Machine::Assembly::build_cpus() {
                            .timing = *timing,
                            .traps = firmware.get(),
                            .host_poll = [this] { poll(); },
+                           .mpu_recorder = recorder_of(hooks.recorders, RecordedDevice::mpu),
                            .instructions = hooks.instructions},
                           configs);
 }
@@ -307,8 +310,11 @@ void Machine::stop(ExitReason reason, int code) { assembly_->finish(reason, {}, 
 
 bool Machine::uart_input(unsigned uart, std::span<const std::uint8_t> bytes) {
   if (uart >= assembly_->board->uarts().size()) return false;
+  Pl011& receiver = assembly_->board->uarts()[uart];
+  DeviceRecorder* recorder = recorder_of(assembly_->hooks.recorders, RecordedDevice::pl011);
   for (const std::uint8_t byte : bytes) {
-    if (!assembly_->board->uarts()[uart].receive(byte)) return false;
+    if (recorder) recorder->note_input(uart, kUartReceive, byte, receiver.can_receive());
+    if (!receiver.receive(byte)) return false;
   }
   return true;
 }

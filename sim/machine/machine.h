@@ -11,6 +11,7 @@
 #include "models/uart/character_port.h"
 #include "sim/machine/machine_config.h"
 #include "sim/machine/run_result.h"
+#include "sim/replay/recorder.h"
 #include "sim/time/clock.h"
 #include "sim/trace/event.h"
 #include "sim/trace/instruction.h"
@@ -22,6 +23,7 @@ struct MachineHooks {
   std::vector<CharacterPort*> uarts;  ///< By UART number; nullptr or absent: output is dropped.
   std::vector<Sink*> sinks;           ///< Observers of events. They cannot change the run.
   InstructionSink* instructions = nullptr;  ///< Observer of instructions. The run becomes slow.
+  std::vector<DeviceRecorder*> recorders;       ///< Observers of single devices.
   /// Called about every 10 ms of host time, and before virtual time skips over an idle stretch.
   std::function<void()> host_poll;
   /// Somebody may type: a machine that is idle for ever is not stuck, and idle time is skipped in

@@ -5,6 +5,7 @@
 #include "models/timer/system_counter.h"
 #include "models/virtio/empty_slots.h"
 #include "sim/machine/board.h"
+#include "sim/machine/device_recording.h"
 #include "sim/machine/interrupt_controller.h"
 #include "sim/machine/virt_board.h"
 
@@ -37,14 +38,21 @@ class VirtBoard final : public Board {
   void add_devices(CpuComplex& cpus) override {
     std::vector<CpuLines*> lines;
     for (unsigned i = 0; i < config_.cpus; ++i) lines.push_back(&cpus.cpu(i).lines());
-    gic_ = make_virt_gic(config_.gic, config_.cpus, has_el2_, lines, &ports_.events);
+    gic_ = make_virt_gic(config_.gic, config_.cpus, has_el2_, lines, ports_.events,
+                         recorder_of(ports_.recorders, RecordedDevice::gic));
     gic_->map(ports_.bus);
+    begin_recording(recorder_of(ports_.recorders, RecordedDevice::timer), counter_,
+                    {.cpus = config_.cpus, .vhe = timer_config().vhe});
     for (unsigned i = 0; i < config_.cpus; ++i) wire(i, cpus.cpu(i));
 
     const VirtRegion& uart = virt_region(VirtPart::uart0);
-    uarts_.emplace_back("uart0", gic_->spi(intid(uart)), ports_.uart(0), ports_.timeline,
-                        &ports_.events, 0u, kVirtUartClockHz);
-    ports_.bus.map(uarts_.back(), uart.base, uart.size);
+    const RecordedPorts with(ports_, RecordedDevice::pl011);
+    begin_recording(with.recorder, {.uarts = 1, .clock_hz = kVirtUartClockHz});
+    Line& interrupt = gic_->spi(intid(uart));
+    uarts_.emplace_back("uart0", interrupt, recorded(with.recorder, 0, ports_.uart(0)), with.clock,
+                        with.sink, 0u, kVirtUartClockHz);
+    ports_.bus.map(recorded(with.recorder, 0, uarts_.back()), uart.base, uart.size);
+    if (with.recorder) with.recorder->output(0, kUartInterrupt, interrupt);
     const VirtRegion& clock = virt_region(VirtPart::rtc);
     rtc_.emplace(gic_->spi(intid(clock)), ports_.timeline);
     ports_.bus.map(*rtc_, clock.base, clock.size);
@@ -58,13 +66,16 @@ class VirtBoard final : public Board {
     return 32u + static_cast<unsigned>(region.spi);
   }
 
+  GenericTimerConfig timer_config() const { return {.vhe = config_.cpu == "max"}; }
+
   void wire(unsigned i, Cpu& cpu) {
     const TimerLines wires{gic_->ppi(i, kVirtPpis.timer_physical),
                            gic_->ppi(i, kVirtPpis.timer_virtual), gic_->ppi(i, kVirtPpis.timer_hyp),
                            gic_->ppi(i, kVirtPpis.timer_hyp_virtual)};
-    timers_.emplace_back(ports_.timeline, counter_, wires, i, &ports_.events,
-                         GenericTimerConfig{.vhe = config_.cpu == "max"});
-    cpu.add_port(timers_.back());
+    const RecordedPorts with(ports_, RecordedDevice::timer);
+    timers_.emplace_back(with.clock, counter_, wires, i, with.sink, timer_config());
+    cpu.add_port(recorded(with.recorder, i, timers_.back()));
+    record_lines(with.recorder, i, wires, timer_config());
     cpu.connect_pmu(gic_->ppi(i, kVirtPpis.pmu));
     if (SysRegPort* port = gic_->cpu_interface(i)) cpu.add_port(*port);
   }

@@ -74,6 +74,16 @@ void apply_only_none(Scenario&, Text text, unsigned) {
     throw std::invalid_argument(fmt::format("only 'none' is known, not '{}'", text));
 }
 
+void add_device_recordings(Scenario& scenario, Text text) {
+  for (DeviceRecordingSpec& spec : parse_device_recordings(text)) {
+    for (const DeviceRecordingSpec& other : scenario.device_recordings) {
+      if (other.device != spec.device) continue;
+      throw std::invalid_argument(fmt::format("'{}' is recorded twice", device_name(spec.device)));
+    }
+    scenario.device_recordings.push_back(std::move(spec));
+  }
+}
+
 void apply_nothing(Scenario&, Text, unsigned) {}
 
 constexpr std::string_view kMachine = "Machine";
@@ -191,6 +201,10 @@ constexpr std::array kOptions{
               "Symbols for reports: an ELF, or a System.map; of the code at that level, in that VM, "
               "moved by so much. Repeatable; those of ELF images are known",
               [](Scenario& s, Text v, unsigned) { s.symbols.push_back(parse_symbols(v)); }},
+    OptionRow{"--record-device", "DEVICE=FILE,...", kRun,
+              "Record all that passes between gic, timer, mpu or pl011 and the machine, for 'trace "
+              "replay'. Repeatable",
+              [](Scenario& s, Text v, unsigned) { add_device_recordings(s, v); }},
     OptionRow{"--log", "LEVEL", kRun, "trace, debug, info, warn, error or off",
               [](Scenario& s, Text v, unsigned) { s.log_level = parse_log_level(v); }},
     OptionRow{"-q,--quiet", "", kRun, "No status line at the end",

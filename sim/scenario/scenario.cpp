@@ -103,6 +103,20 @@ std::string parse_log_level(std::string_view text) {
   return std::string(text);
 }
 
+std::vector<DeviceRecordingSpec> parse_device_recordings(std::string_view text) {
+  std::vector<DeviceRecordingSpec> specs;
+  for (const KeyValue& item : parse_key_value_list(text)) {
+    const auto device = device_named(item.key);
+    if (!device) {
+      throw std::invalid_argument(
+          fmt::format("'{}' cannot be recorded; gic, timer, mpu and pl011 can", item.key));
+    }
+    if (item.value.empty()) throw std::invalid_argument(fmt::format("{}= names no file", item.key));
+    specs.push_back({*device, item.value});
+  }
+  return specs;
+}
+
 TarmacSpec parse_tarmac(std::string_view text) {
   TarmacSpec spec;
   for (const KeyValue& item : parse_key_value_list(text, "file")) {

@@ -12,6 +12,7 @@
 #include "sim/arch/one_line.h"
 #include "sim/machine/machine_config.h"
 #include "sim/machine/run_result.h"
+#include "sim/replay/recorded_device.h"
 #include "sim/scenario/counter_limit.h"
 #include "sim/symbols/symbols.h"
 #include "sim/time/clock.h"
@@ -95,6 +96,15 @@ TarmacSpec parse_tarmac(std::string_view text);
 /// Parses FILE[,el=N][,vmid=N][,offset=N]. Throws std::invalid_argument.
 SymbolSpec parse_symbols(std::string_view text);
 
+/// A recording of what happens between one device and its machine.
+struct DeviceRecordingSpec {
+  RecordedDevice device;
+  std::string path;
+};
+
+/// Parses DEVICE=FILE[,DEVICE=FILE]. Throws std::invalid_argument.
+std::vector<DeviceRecordingSpec> parse_device_recordings(std::string_view text);
+
 struct Scenario {
   std::string file;  ///< The scenario file; empty if everything came from the command line.
   /// What `trapline run` was told, but for where its outputs go: these words lead to the same run.
@@ -110,6 +120,7 @@ struct Scenario {
   std::string trace_path;  ///< Empty: no trace. "-" is standard output, as text.
   EventSet trace_events = EventSet::standard();  ///< What the trace holds.
   std::optional<TarmacSpec> tarmac;
+  std::vector<DeviceRecordingSpec> device_recordings;
   std::vector<SymbolSpec> symbols;  ///< Besides those of the images themselves.
   std::string log_level = "warn";
   /// Unset: interactive if UART 0 has a terminal on both sides.

@@ -28,6 +28,11 @@ class Clock {
   virtual std::uint64_t register_wakeup(Wakeup& wakeup) = 0;
   virtual void unregister_wakeup(Wakeup& wakeup) = 0;
   virtual void schedule(Wakeup& wakeup, Time when) = 0;
+
+  // What a clock does with the wake-ups that it keeps.
+  static void set_due(Wakeup& wakeup, Time when);
+  /// The wake-up's time has come: it is disarmed, and its action runs.
+  static void run(Wakeup& wakeup);
 };
 
 /// A single-shot alarm owned by a device. At most one time is pending. Wake-ups due at the same time
@@ -50,11 +55,17 @@ class Wakeup {
   std::uint64_t order() const { return order_; }
 
  private:
-  friend class Timeline;
+  friend class Clock;
   Clock& clock_;
   std::function<void()> action_;
   std::uint64_t order_;
   Time due_ = kNever;
 };
+
+inline void Clock::set_due(Wakeup& wakeup, Time when) { wakeup.due_ = when; }
+inline void Clock::run(Wakeup& wakeup) {
+  wakeup.due_ = kNever;
+  wakeup.action_();
+}
 
 }  // namespace trapline

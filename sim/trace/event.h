@@ -35,6 +35,19 @@ enum class EventKind : std::uint8_t {
   cpu_power = 20,        ///< a: target CPU, b: 1 on, 0 off
   checkpoint = 21,       ///< Architectural state digest. a, b: digest
   call_result = 22,      ///< Observed. Software resumes behind an HVC or SMC. a..d: x0..x3
+
+  // Of recordings of devices (sim/replay). a: virtual time in ps. d: unit of the device in bits 7:0.
+  device_read = 23,      ///< b: offset, c: value, d: size << 8 | status << 16 | secure << 24
+  device_write = 24,     ///< As device_read.
+  register_read = 25,    ///< System register. b: SysReg key, c: value, d: status << 8
+  register_write = 26,   ///< As register_read.
+  device_context = 27,   ///< Of register accesses from here on. b: HCR_EL2, c: MDCR_EL2,
+                         ///< d: secure << 8 | EL2 present << 9
+  device_reset = 28,
+  device_input = 29,     ///< b: which input, c: value, d: accepted << 8
+  device_wake = 30,      ///< The wake-up came that the device had asked for. b: which
+  device_output = 31,    ///< b: which output, c: value
+  device_alarm = 32,     ///< The device asks for a wake-up. b: which, c: when in ps
 };
 
 struct Event {

@@ -12,6 +12,18 @@ namespace {
 constexpr auto kA = &Event::a, kB = &Event::b, kC = &Event::c, kD = &Event::d;
 using Form = FieldForm;
 
+// Of recordings of devices.
+constexpr EventField kTime{"time", kA, Form::decimal}, kUnit{"unit", kD, Form::decimal, 0, 8};
+constexpr std::array<EventField, 7> kAccess{{kTime,
+                                             kUnit,
+                                             {"offset", kB},
+                                             {"size", kD, Form::decimal, 8, 8},
+                                             {"value", kC},
+                                             {"status", kD, Form::decimal, 16, 8},
+                                             {"secure", kD, Form::decimal, 24, 1}}};
+constexpr std::array<EventField, 7> kRegister{
+    {kTime, kUnit, {"reg", kB, Form::sysreg}, {"value", kC}, {"status", kD, Form::decimal, 8, 8}}};
+
 constexpr std::array kSchemas{
     EventSchema{EventKind::exception_entry,
                 "exception-entry",
@@ -78,7 +90,36 @@ constexpr std::array kSchemas{
     EventSchema{EventKind::call_result,
                 "call-result",
                 {{{"x0", kA}, {"x1", kB}, {"x2", kC}, {"x3", kD}}}},
+    EventSchema{EventKind::device_read, "device-read", kAccess},
+    EventSchema{EventKind::device_write, "device-write", kAccess},
+    EventSchema{EventKind::register_read, "register-read", kRegister},
+    EventSchema{EventKind::register_write, "register-write", kRegister},
+    EventSchema{EventKind::device_context,
+                "device-context",
+                {{kTime,
+                  {"hcr_el2", kB},
+                  {"mdcr_el2", kC},
+                  kUnit,
+                  {"secure", kD, Form::decimal, 8, 1},
+                  {"el2", kD, Form::decimal, 9, 1}}}},
+    EventSchema{EventKind::device_reset, "device-reset", {{kTime, kUnit}}},
+    EventSchema{EventKind::device_input,
+                "device-input",
+                {{kTime,
+                  kUnit,
+                  {"input", kB, Form::decimal},
+                  {"value", kC},
+                  {"accepted", kD, Form::decimal, 8, 1}}}},
+    EventSchema{EventKind::device_wake, "device-wake", {{kTime, {"wake", kB, Form::decimal}}}},
+    EventSchema{EventKind::device_output,
+                "device-output",
+                {{kTime, kUnit, {"output", kB, Form::decimal}, {"value", kC}}}},
+    EventSchema{EventKind::device_alarm,
+                "device-alarm",
+                {{kTime, {"wake", kB, Form::decimal}, {"when", kC, Form::decimal}}}},
 };
+
+constexpr EventKind kFirstOfRecordings = EventKind::device_read;
 
 struct Category {
   std::string_view name;
@@ -156,6 +197,14 @@ std::string_view event_kind_name(EventKind kind) {
 }
 
 EventSet EventSet::all() {
+  EventSet set;
+  for (const EventSchema& schema : kSchemas) {
+    if (schema.kind < kFirstOfRecordings) set.add(schema.kind);
+  }
+  return set;
+}
+
+EventSet EventSet::any() {
   EventSet set;
   for (const EventSchema& schema : kSchemas) set.add(schema.kind);
   return set;

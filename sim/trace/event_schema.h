@@ -41,7 +41,7 @@ struct EventField {
 struct EventSchema {
   EventKind kind;
   std::string_view name;  ///< "exception-entry"
-  std::array<EventField, 6> all_fields{};
+  std::array<EventField, 7> all_fields{};
 
   /// Those in use, in the order they are written.
   std::span<const EventField> fields() const;
@@ -59,7 +59,10 @@ std::string_view event_kind_name(EventKind kind);
 /// A choice of kinds.
 class EventSet {
  public:
+  /// Every kind that a run can raise, so not those of recordings of devices.
   static EventSet all();
+  /// Every kind that there is.
+  static EventSet any();
   /// What a trace holds if nothing is said: everything but accesses to devices and raw lines.
   static EventSet standard();
   /// "all", "default", or kinds and categories separated by commas, a leading "-" taking one away:

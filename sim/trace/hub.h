@@ -47,6 +47,11 @@ class EventHub final : public Sink {
     for (Sink* sink : sinks_) sink->on_event(stamped);
   }
 
+  /// Fills in where the machine is now.
+  void stamp(Event& event) const {
+    if (source_) source_->stamp(event);
+  }
+
   const Digest& digest() const { return digest_; }
 
  private:
