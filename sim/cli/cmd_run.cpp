@@ -13,6 +13,8 @@
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
 #include "sim/cli/device_recordings.h"
+#include "sim/cli/input_files.h"
+#include "sim/cli/input_gate.h"
 #include "sim/cli/log.h"
 #include "sim/cli/tarmac_files.h"
 #include "sim/cli/terminal.h"
@@ -42,7 +44,8 @@ bool on_stdio(const UartSpec& uart) {
   return uart.backend.kind == UartBackendSpec::Kind::stdio;
 }
 
-bool is_interactive(const Scenario& scenario) {
+bool is_interactive(const Scenario& scenario, const std::optional<InputRecording>& replayed) {
+  if (replayed) return replayed->interactive;
   if (scenario.interactive) return *scenario.interactive;
   return std::any_of(scenario.uarts.begin(), scenario.uarts.end(), on_stdio) &&
          isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
@@ -75,6 +78,7 @@ class RunSession {
  private:
   bool reads_stdin(const UartSpec& uart) const;
   void add_uart(unsigned index, const UartSpec& uart);
+  void open_gate();
   void open_tarmac(MachineHooks& hooks);
   void open_trace();
   void close_trace(const RunResult& result);
@@ -85,6 +89,7 @@ class RunSession {
   int finish(const RunResult& result, double seconds);
 
   const Scenario& scenario_;
+  std::optional<InputRecording> replayed_;
   bool interactive_;
   bool at_terminal_;
   std::optional<HostOutput> stats_file_;
@@ -102,13 +107,17 @@ class RunSession {
       std::make_shared<HostOutput>(FileDescriptor(STDOUT_FILENO, false), "standard output");
   std::vector<std::unique_ptr<UartHost>> hosts_;  // By UART.
   std::unique_ptr<Machine> machine_;
-  UartScripts scripts_;  // After the machine.
+  std::optional<InputRecorder> input_recorder_;
+  // After the machine, as their wake-ups live in its timeline.
+  std::optional<InputGate> gate_;
+  UartScripts scripts_;
 };
 
 RunSession::RunSession(const Scenario& scenario)
     : scenario_(scenario),
-      interactive_(is_interactive(scenario)),
-      at_terminal_(interactive_ && isatty(STDIN_FILENO)),
+      replayed_(read_input_recording(scenario)),
+      interactive_(is_interactive(scenario, replayed_)),
+      at_terminal_(interactive_ && !replayed_ && isatty(STDIN_FILENO)),
       recordings_(scenario),
       scripts_(scenario.uarts, interactive_) {
   if (!scenario.stats_path.empty() && scenario.stats_path != "-") {
@@ -127,18 +136,21 @@ RunSession::RunSession(const Scenario& scenario)
   hooks.host_poll = [this] { poll(); };
   // Whoever opens a pseudo-terminal may type as well.
   hooks.interactive =
-      interactive_ ||
-      std::any_of(scenario.uarts.begin(), scenario.uarts.end(),
-                  [](const UartSpec& u) { return u.backend.kind == UartBackendSpec::Kind::pty; });
+      !replayed_ &&
+      (interactive_ ||
+       std::any_of(scenario.uarts.begin(), scenario.uarts.end(), [](const UartSpec& u) {
+         return u.backend.kind == UartBackendSpec::Kind::pty;
+       }));
   machine_ = std::make_unique<Machine>(scenario.machine, std::move(hooks));
   recordings_.check();
+  open_gate();
   scripts_.attach(*machine_);
 }
 
 // Keys belong to an interactive session. A batch run is decided by its scenario alone, so a pipe is
 // read only where no script speaks for the user.
 bool RunSession::reads_stdin(const UartSpec& uart) const {
-  if (!on_stdio(uart)) return false;
+  if (!on_stdio(uart) || replayed_) return false;
   return interactive_ || (uart.script.empty() && !isatty(STDIN_FILENO));
 }
 
@@ -179,17 +191,29 @@ void RunSession::close_trace(const RunResult& result) {
   if (trace_file_->error() && !output_error_) output_error_ = trace_file_->error();
 }
 
+/// Before the scripts, so that the order of what falls due at one time is always the same.
+void RunSession::open_gate() {
+  gate_.emplace(machine_->clock(), scenario_.machine.cpu_hz,
+                InputGate::Ends{.receive =
+                                    [this](unsigned uart, std::uint8_t byte) {
+                                      return machine_->uart_input(uart, {&byte, 1});
+                                    },
+                                .quit = [this] { machine_->stop(ExitReason::user_quit); }});
+  if (replayed_) gate_->play(replayed_->inputs);
+  if (scenario_.record_input.empty()) return;
+  input_recorder_.emplace(scenario_, interactive_);
+  gate_->on_entered([this](const HostInput& input) { input_recorder_->add(input); });
+}
+
 void RunSession::move_input(unsigned index) {
   UartHost& host = *hosts_[index];
   const bool decode = at_terminal_ && on_stdio(scenario_.uarts[index]);
   const auto command = host.read_input(decode ? &escapes_ : nullptr);
-  if (command == EscapeDecoder::Command::quit) machine_->stop(ExitReason::user_quit);
+  gate_->offer(index, host.pending());
+  if (command == EscapeDecoder::Command::quit) gate_->ask_to_quit();
   if (command == EscapeDecoder::Command::help) {
     host.host_output()->write(EscapeDecoder::help());
     host.host_output()->flush();
-  }
-  while (!host.pending().empty() && machine_->uart_input(index, {&host.pending().front(), 1})) {
-    host.pending().pop_front();
   }
 }
 
@@ -222,9 +246,12 @@ void RunSession::keep_pace() {
 
 void RunSession::poll() {
   check_outputs();
-  if (interactive_) keep_pace();
-  for (unsigned n = 0; n < hosts_.size(); ++n) move_input(n);
-  if (signals_.received()) machine_->stop(ExitReason::user_quit);
+  if (interactive_ && !replayed_) keep_pace();
+  for (unsigned n = 0; !replayed_ && n < hosts_.size(); ++n) move_input(n);
+  if (signals_.received()) {
+    // A replayed run has its own end; whoever breaks it off wants no copy of it.
+    replayed_ ? machine_->stop(ExitReason::user_quit) : gate_->ask_to_quit();
+  }
 }
 
 int RunSession::run() {
@@ -263,6 +290,11 @@ int RunSession::finish(const RunResult& result, double seconds) {
   close_trace(result);
   if (tarmac_) {
     const auto error = tarmac_->close();
+    if (error && !output_error_) output_error_ = error;
+  }
+  if (gate_->refused()) say("trapline: " + *gate_->refused() + ": this is another run");
+  if (input_recorder_) {
+    const auto error = input_recorder_->close(result.digest);
     if (error && !output_error_) output_error_ = error;
   }
   if (const auto error = recordings_.close(result.digest); error && !output_error_) {

@@ -188,6 +188,9 @@ void Machine::Assembly::poll() {
 
 /// Every CPU waits: moves on to the next thing that can happen.
 void Machine::Assembly::idle(Wakeup& time_limit) {
+  // Before anything else: what the host has may come before all that is known of.
+  if (hooks.interactive && hooks.host_poll) hooks.host_poll();
+  if (ended) return;
   const Time virtual_limit = time_limit.due();
   Time next = scheduler->next_event();
   if (next == virtual_limit) {
@@ -197,7 +200,6 @@ void Machine::Assembly::idle(Wakeup& time_limit) {
     time_limit.at(virtual_limit);
   }
   if (hooks.interactive) {
-    if (hooks.host_poll) hooks.host_poll();
     next = std::min(next, timeline.now() + kInteractiveStep);
   } else if (next == kNever) {
     return finish(ExitReason::stuck,

@@ -269,7 +269,9 @@ DeviceRecorder* recorder_of(const std::vector<DeviceRecorder*>& recorders, Recor
 EventSet recording_events() {
   EventSet set;
   for (const EventSchema& schema : event_schemas()) {
-    if (schema.kind >= EventKind::device_read) set.add(schema.kind);
+    if (schema.kind >= EventKind::device_read && schema.kind <= EventKind::device_alarm) {
+      set.add(schema.kind);
+    }
   }
   for (const EventKind kind :
        {EventKind::interrupt_line, EventKind::interrupt_ack, EventKind::interrupt_eoi,

@@ -138,6 +138,9 @@ Facts run_facts(const Scenario& scenario) {
     add_steps(digest, scenario.uarts[n].script);
     facts.add(fmt::format("script.{}", n), digest.text());
   }
+  if (!scenario.replay_input.empty()) {
+    facts.add("input", file_digest(scenario.replay_input));
+  }
   for (std::size_t n = 0; n < scenario.arguments.size(); ++n) {
     facts.add(fmt::format("{}{}", kArgumentPrefix, n), scenario.arguments[n]);
   }

@@ -175,6 +175,13 @@ constexpr std::array kOptions{
     OptionRow{"--batch", "", kInput, "Run scripts and check expectations even at a terminal",
               [](Scenario& s, Text, unsigned) { s.interactive = false; }},
 
+    OptionRow{"--record-input", "FILE", kInput,
+              "Record what is typed or piped in, and when it entered",
+              [](Scenario& s, Text v, unsigned) { s.record_input = v; }},
+    OptionRow{"--replay-input", "FILE", kInput,
+              "Input from such a recording, and none from the host: the same run again",
+              [](Scenario& s, Text v, unsigned) { s.replay_input = v; }},
+
     OptionRow{"--limit-insns", "N", kRun, "Stop (exit 124) after N instructions, such as 5G",
               [](Scenario& s, Text v, unsigned) { s.forced_limits.instructions = parse_count(v); }},
     OptionRow{

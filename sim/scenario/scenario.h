@@ -121,6 +121,8 @@ struct Scenario {
   EventSet trace_events = EventSet::standard();  ///< What the trace holds.
   std::optional<TarmacSpec> tarmac;
   std::vector<DeviceRecordingSpec> device_recordings;
+  std::string record_input;  ///< Path; empty: input from outside is not recorded.
+  std::string replay_input;  ///< Path of such a recording; empty: input comes from outside.
   std::vector<SymbolSpec> symbols;  ///< Besides those of the images themselves.
   std::string log_level = "warn";
   /// Unset: interactive if UART 0 has a terminal on both sides.

@@ -252,6 +252,10 @@ Scenario read_root(TomlTable& root, const std::string& path, const Environment& 
   if (auto v = root.table("limits")) read_limits(*v, scenario.limits);
   if (auto v = root.table("expect")) read_expect(*v, scenario);
   if (auto v = root.table("output")) read_output(*v, scenario);
+  if (auto v = root.table("input")) {
+    if (auto path = v->path("replay")) scenario.replay_input = *path;
+    v->finish();
+  }
   root.finish();
   return scenario;
 }

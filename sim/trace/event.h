@@ -48,6 +48,10 @@ enum class EventKind : std::uint8_t {
   device_wake = 30,      ///< The wake-up came that the device had asked for. b: which
   device_output = 31,    ///< b: which output, c: value
   device_alarm = 32,     ///< The device asks for a wake-up. b: which, c: when in ps
+
+  // Of recordings of input.
+  host_input = 33,  ///< A byte enters. a: virtual time in ps, b: byte, c: UART
+  host_quit = 34,   ///< The user ends the run. a: virtual time in ps
 };
 
 struct Event {

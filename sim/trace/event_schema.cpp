@@ -117,6 +117,9 @@ constexpr std::array kSchemas{
     EventSchema{EventKind::device_alarm,
                 "device-alarm",
                 {{kTime, {"wake", kB, Form::decimal}, {"when", kC, Form::decimal}}}},
+    EventSchema{
+        EventKind::host_input, "host-input", {{kTime, {"uart", kC, Form::decimal}, {"byte", kB}}}},
+    EventSchema{EventKind::host_quit, "host-quit", {{kTime}}},
 };
 
 constexpr EventKind kFirstOfRecordings = EventKind::device_read;

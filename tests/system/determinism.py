@@ -42,7 +42,9 @@ class Observers(SystemTest):
         with BusyHost():
             plain = Started(scenario, "--log", "off", *options)
             watched = Started(scenario, "--log", "trace", "--trace", os.devnull,
-                              "--events", "all", *options,
+                              "--events", "all", "--record-device",
+                              ",".join(f"{device}={os.devnull}"
+                                       for device in ("gic", "timer", "pl011")), *options,
                               console_file=True)
             finished = plain.finish(), watched.finish()
         self.assert_ended_well(finished[0])

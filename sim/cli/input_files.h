@@ -1,0 +1,39 @@
+// `--record-input` and `--replay-input`: what came from outside, on disk.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/cli/console.h"
+#include "sim/cli/input_gate.h"
+#include "sim/scenario/scenario.h"
+#include "sim/trace/trace_file.h"
+
+namespace trapline {
+
+/// What entered a run.
+struct InputRecording {
+  bool interactive = false;  ///< The run was interactive, so this one goes by the same rules.
+  std::vector<HostInput> inputs;
+};
+
+/// The recording that `scenario` replays, if it does. Says on standard error in which facts the
+/// recorded run differs from this one. Throws TraceError.
+std::optional<InputRecording> read_input_recording(const Scenario& scenario);
+
+class InputRecorder {
+ public:
+  /// Creates the file. Throws ScenarioError.
+  InputRecorder(const Scenario& scenario, bool interactive);
+
+  void add(const HostInput& input) { writer_.on_event(input.event()); }
+  /// Ends the recording and closes the file; the error there was.
+  std::optional<std::string> close(const std::string& digest);
+
+ private:
+  HostOutput output_;
+  TraceWriter writer_;
+};
+
+}  // namespace trapline
