@@ -22,10 +22,8 @@ HostInput HostInput::of(const Event& event) {
 }
 
 Event HostInput::event() const {
-  return {.kind = quit ? EventKind::host_quit : EventKind::host_input,
-          .a = time,
-          .b = byte,
-          .c = uart};
+  return {
+      .kind = quit ? EventKind::host_quit : EventKind::host_input, .a = time, .b = byte, .c = uart};
 }
 
 // Two cycles ahead at least: whoever lets something in may be in the middle of the present one.
@@ -87,8 +85,9 @@ void InputGate::play_next() {
     } else if (ends_.receive(input.uart, input.byte)) {
       enter(input);
     } else if (!refused_) {
-      refused_ = fmt::format("UART {} does not take byte {:#04x} at {}, as it did when that was recorded",
-                             input.uart, input.byte, format_duration(now));
+      refused_ =
+          fmt::format("UART {} does not take byte {:#04x} at {}, as it did when that was recorded",
+                      input.uart, input.byte, format_duration(now));
     }
   }
   if (!to_play_.empty()) wakeup_.at(to_play_.front().time);

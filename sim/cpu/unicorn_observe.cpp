@@ -1,5 +1,5 @@
-// Observed events: raised where a sink wants them. What makes them visible is found by the scan of a
-// page (needs_interception), so that software without them pays nothing; and nothing here changes
+// Observed events: raised where a sink wants them. What makes them visible is found by the scan of
+// a page (needs_interception), so that software without them pays nothing; and nothing here changes
 // what the CPU does.
 #include "sim/arch/registers.h"
 #include "sim/arch/trace_points.h"
@@ -36,7 +36,8 @@ void UnicornCpu::observe_write(SysReg reg, std::uint64_t value) {
 
 /// True where the engine will execute the MSR that it has come to, and somebody may want to know.
 bool UnicornCpu::observable_write(SysReg reg) const {
-  if (!events_.wants(EventKind::sysreg_write) && !events_.wants(EventKind::vcpu_switch)) return false;
+  if (!events_.wants(EventKind::sysreg_write) && !events_.wants(EventKind::vcpu_switch))
+    return false;
   if (el_ == El::el0) return false;
   if (reg == reg::TTBR1_EL2 || reg == reg::CONTEXTIDR_EL2) return model_.vhe && el_ == El::el2;
   if (reg.op1() == 4) return el_ == El::el2;

@@ -38,8 +38,8 @@ class Reader {
     const std::string& text = fact(name);
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const bool fits = std::is_same_v<Value, bool> ? number <= 1
-                                                  : number == static_cast<Value>(number);
+    const bool fits =
+        std::is_same_v<Value, bool> ? number <= 1 : number == static_cast<Value>(number);
     if (error != std::errc{} || end != text.data() + text.size() || !fits) bad(name, text);
     value = static_cast<Value>(number);
   }

@@ -4,7 +4,8 @@
 
 namespace trapline {
 
-/// Holds back what the device does until its cause, known in full only when all is done, is written.
+/// Holds back what the device does until its cause, known in full only when all is done, is
+/// written.
 class DeviceRecorder::Scope {
  public:
   explicit Scope(DeviceRecorder& recorder) : recorder_(recorder), outer_(recorder.scope_) {
@@ -61,8 +62,9 @@ class DeviceRecorder::Window final : public Device {
 
  private:
   Event describe(EventKind kind, const Access& access) const {
-    Event event = recorder_.make(kind, unit_, access.offset, 0,
-                                 std::uint64_t{access.size} << 8 | std::uint64_t{access.secure} << 24);
+    Event event =
+        recorder_.make(kind, unit_, access.offset, 0,
+                       std::uint64_t{access.size} << 8 | std::uint64_t{access.secure} << 24);
     event.cpu = access.cpu;
     return event;
   }
@@ -176,7 +178,8 @@ void DeviceRecorder::connect(EventHub& events, Clock& clock) {
 void DeviceRecorder::begin(const Facts& configuration) {
   facts_.emplace_back("device", device_name(device_));
   facts_.insert(facts_.end(), configuration.begin(), configuration.end());
-  writer_ = std::make_unique<TraceWriter>(format_, TraceHeader{facts_, recording_events()}, output_);
+  writer_ =
+      std::make_unique<TraceWriter>(format_, TraceHeader{facts_, recording_events()}, output_);
 }
 
 Event DeviceRecorder::make(EventKind kind, unsigned unit, std::uint64_t b, std::uint64_t c,
@@ -209,7 +212,9 @@ SysRegPort& DeviceRecorder::registers(unsigned unit, SysRegPort& port) {
   return *registers_.emplace_back(std::make_unique<Registers>(*this, unit, port));
 }
 
-Clock& DeviceRecorder::clock() { return *clock_; }
+Clock& DeviceRecorder::clock() {
+  return *clock_;
+}
 
 CharacterPort& DeviceRecorder::transmitter(unsigned unit, CharacterPort& port) {
   return *transmitters_.emplace_back(std::make_unique<Transmitter>(*this, unit, port));
@@ -230,7 +235,9 @@ void DeviceRecorder::on_event(const Event& event) {
   write(stamped);
 }
 
-void DeviceRecorder::reset(unsigned unit) { write(make(EventKind::device_reset, unit)); }
+void DeviceRecorder::reset(unsigned unit) {
+  write(make(EventKind::device_reset, unit));
+}
 
 void DeviceRecorder::note_input(unsigned unit, std::uint64_t number, std::uint64_t value,
                                 bool accepted) {

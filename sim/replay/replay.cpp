@@ -53,11 +53,8 @@ CharacterPort& ReplayBench::transmitter(unsigned unit) {
 }
 
 void ReplayBench::note_output(unsigned unit, std::uint64_t number, std::uint64_t value) {
-  done_.emplace_back(Event{.kind = EventKind::device_output,
-                           .a = clock_.now(),
-                           .b = number,
-                           .c = value,
-                           .d = unit});
+  done_.emplace_back(Event{
+      .kind = EventKind::device_output, .a = clock_.now(), .b = number, .c = value, .d = unit});
 }
 
 bool ReplayModel::reset(unsigned unit) {
@@ -118,9 +115,7 @@ class Player {
   }
 
   /// What caused the outputs that are being compared.
-  std::string behind() const {
-    return cause_.empty() ? std::string() : "\n  behind " + cause_;
-  }
+  std::string behind() const { return cause_.empty() ? std::string() : "\n  behind " + cause_; }
 
   std::string place(const Event& event) {
     if (event.kind == EventKind::register_read || event.kind == EventKind::register_write) {
@@ -164,8 +159,9 @@ class Player {
     bench_.done().pop_front();
     const Event got = got_stored.view();
     const bool timed = want.kind >= EventKind::device_read;
-    const bool same = got.kind == want.kind && (timed || (got.a == want.a && got.cpu == want.cpu)) &&
-                      got.b == want.b && got.c == want.c && got.d == want.d && got.text == want.text;
+    const bool same = got.kind == want.kind &&
+                      (timed || (got.a == want.a && got.cpu == want.cpu)) && got.b == want.b &&
+                      got.c == want.c && got.d == want.d && got.text == want.text;
     if (!same) differ(last_, "expected " + describe(want) + ", got " + describe(got) + behind());
   }
 
@@ -184,7 +180,8 @@ class Player {
         return note_context(event);
       case EventKind::device_reset:
         cause_ = "reset of unit " + std::to_string(unit_of(event));
-        if (!model_.reset(unit_of(event))) impossible("there is no unit " + std::to_string(unit_of(event)));
+        if (!model_.reset(unit_of(event)))
+          impossible("there is no unit " + std::to_string(unit_of(event)));
         return;
       case EventKind::device_input:
         cause_ = input_name(device_, event.b) + " of unit " + std::to_string(unit_of(event)) +
@@ -212,8 +209,7 @@ class Player {
     const auto wanted = static_cast<BusStatus>(event.d >> 16 & 0xff);
     const bool read = event.kind == EventKind::device_read;
     std::uint64_t value = 0;
-    const BusStatus status =
-        read ? device->read(access, value) : device->write(access, event.c);
+    const BusStatus status = read ? device->read(access, value) : device->write(access, event.c);
     check_access(event, status == wanted, status == BusStatus::ok, value, read);
   }
 

@@ -108,7 +108,8 @@ class TimerReplay final : public ReplayModel {
                              line(TimerIndex::hyp_physical), line(TimerIndex::hyp_virtual)};
       GenericTimerConfig config{
           .vhe = setup.vhe, .frequency_known = setup.frequency_known, .ecv = setup.ecv};
-      if (setup.secure_physical) config.secure_hyp_physical = &line(TimerIndex::secure_hyp_physical);
+      if (setup.secure_physical)
+        config.secure_hyp_physical = &line(TimerIndex::secure_hyp_physical);
       if (setup.secure_virtual) config.secure_hyp_virtual = &line(TimerIndex::secure_hyp_virtual);
       timers_.emplace_back(bench.clock(), counter_, lines, cpu, &bench, config);
     }
@@ -172,9 +173,7 @@ class Pl011Replay final : public ReplayModel {
     }
   }
 
-  Device* window(unsigned unit) override {
-    return unit < uarts_.size() ? &uarts_[unit] : nullptr;
-  }
+  Device* window(unsigned unit) override { return unit < uarts_.size() ? &uarts_[unit] : nullptr; }
   bool input(const Event& event) override {
     if (event.b != kUartReceive || unit_of(event) >= uarts_.size()) return false;
     const bool accepted = (event.d >> 8 & 1) != 0;

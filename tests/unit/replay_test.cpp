@@ -1,4 +1,5 @@
-// Recordings of devices and their replay: what is recorded, and which errors of a model replay finds.
+// Recordings of devices and their replay: what is recorded, and which errors of a model replay
+// finds.
 #include "sim/replay/replay.h"
 
 #include <gtest/gtest.h>
@@ -79,7 +80,8 @@ TEST_F(RecordedUart, ReplaysEqual) {
 TEST_F(RecordedUart, WritesCausesBeforeWhatTheyLeadTo) {
   converse();
   const auto at = [&](const char* text) { return recording.find(text); };
-  EXPECT_LT(at("offset=0x0 size=4 value=0x68"), at("device-output time=0 unit=0 output=1 value=0x68"));
+  EXPECT_LT(at("offset=0x0 size=4 value=0x68"),
+            at("device-output time=0 unit=0 output=1 value=0x68"));
   EXPECT_LT(at("device-input"), at("device-alarm"));
   EXPECT_LT(at("device-wake"), at("output=0 value=0x1"));
   EXPECT_NE(at("uart-line uart=0 text=\"h\""), std::string::npos);
@@ -91,8 +93,9 @@ TEST_F(RecordedUart, AnotherValueIsNamedWithItsRegister) {
   ASSERT_NE(at, std::string::npos);
   recording[at + 9] = 'a';
   const std::string mismatch = replayed().mismatch.value_or("none");
-  EXPECT_NE(mismatch.find("the read of uart0 UARTDR (offset 0x0, 4 bytes): expected 0x6a, got 0x6b"),
-            std::string::npos)
+  EXPECT_NE(
+      mismatch.find("the read of uart0 UARTDR (offset 0x0, 4 bytes): expected 0x6a, got 0x6b"),
+      std::string::npos)
       << mismatch;
 }
 
@@ -118,8 +121,9 @@ TEST_F(RecordedUart, IsRefusedAsAnythingElse) {
            {"device.uarts 1", "device.uarts x"},
            {"device.clock-hz 24000000\n", ""},
            {"device pl011\n", ""},
-           {"device-read time", "device-read time=1 unit=9 offset=0 size=4 value=0 status=0 secure=0\n"
-                                "cpu0 EL0 vmid 0 insn 0 cycle 0 device-read time"},
+           {"device-read time",
+            "device-read time=1 unit=9 offset=0 size=4 value=0 status=0 secure=0\n"
+            "cpu0 EL0 vmid 0 insn 0 cycle 0 device-read time"},
            {"size=4", "size=3"}}) {
     const std::string good = recording;
     recording.replace(recording.find(from), from.size(), to);
@@ -144,7 +148,8 @@ std::vector<Recording> recordings() {
     EXPECT_TRUE(device) << entry.path();
     if (device) found.push_back({entry.path(), *device});
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.path < b.path; });
   return found;
 }
 
@@ -169,7 +174,7 @@ class Mutant final : public ReplayModel {
  public:
   /// Changes the value of a read or a write. `number` counts the accesses of each kind from 0.
   struct Error {
-    std::function<std::uint64_t(const std::string& reg, std::uint64_t number, std::uint64_t value)>
+    std::function<std::uint64_t(const std::string&reg, std::uint64_t number, std::uint64_t value)>
         read, write;
   };
 
@@ -290,20 +295,13 @@ struct LostBit {
 
 TEST(Mutants, OneBitLostInAWriteIsFoundByItsConsequences) {
   const LostBit cases[] = {
-      {"xen-gic2-gic", "GICD_CTLR", 1, 0},
-      {"xen-gic2-gic", "GICH_LR0", 0, 28},
-      {"xen-gic2-gic", "GICD_ISENABLER0", 2, 26},
-      {"xen-gic2-gic", "GICC_PMR", 0, 7},
-      {"xen-gic3-gic", "ICH_LR0_EL2", 0, 62},
-      {"xen-gic3-gic", "ICC_IGRPEN1_EL1", 0, 0},
-      {"xen-gic3-gic", "GICR_ISENABLER0", 2, 26},
-      {"xen-gic3-timer", "CNTHP_CTL_EL2", 1, 0},
-      {"xen-gic3-timer", "CNTV_CVAL_EL0", 0, 20},
-      {"xen-mpu-mpu", "PRLAR_EL2", 3, 0},
-      {"xen-mpu-mpu", "PRBAR_EL2", 2, 12},
-      {"r82-hypervisor-mpu", "PRENR_EL2", 1, 3},
-      {"linux-el1-pl011", "UARTCR", 0, 9},
-      {"linux-el1-pl011", "UARTDR", 100, 0},
+      {"xen-gic2-gic", "GICD_CTLR", 1, 0},        {"xen-gic2-gic", "GICH_LR0", 0, 28},
+      {"xen-gic2-gic", "GICD_ISENABLER0", 2, 26}, {"xen-gic2-gic", "GICC_PMR", 0, 7},
+      {"xen-gic3-gic", "ICH_LR0_EL2", 0, 62},     {"xen-gic3-gic", "ICC_IGRPEN1_EL1", 0, 0},
+      {"xen-gic3-gic", "GICR_ISENABLER0", 2, 26}, {"xen-gic3-timer", "CNTHP_CTL_EL2", 1, 0},
+      {"xen-gic3-timer", "CNTV_CVAL_EL0", 0, 20}, {"xen-mpu-mpu", "PRLAR_EL2", 3, 0},
+      {"xen-mpu-mpu", "PRBAR_EL2", 2, 12},        {"r82-hypervisor-mpu", "PRENR_EL2", 1, 3},
+      {"linux-el1-pl011", "UARTCR", 0, 9},        {"linux-el1-pl011", "UARTDR", 100, 0},
   };
   for (const LostBit& lost : cases) {
     const fs::path path = fs::path(TRAPLINE_RECORDINGS) / (std::string(lost.recording) + ".ttb");
