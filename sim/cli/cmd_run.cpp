@@ -21,7 +21,10 @@
 #include "sim/machine/boot.h"
 #include "sim/machine/machine.h"
 #include "sim/machine/machine_type.h"
+#include "sim/report/coverage.h"
+#include "sim/report/image_symbols.h"
 #include "sim/report/outcome.h"
+#include "sim/report/profile.h"
 #include "sim/report/run_facts.h"
 #include "sim/report/stats.h"
 #include "sim/rerun/uart_scripts.h"
@@ -81,6 +84,8 @@ class RunSession {
   void open_gate();
   void open_tarmac(MachineHooks& hooks);
   void open_trace();
+  void open_profile(MachineHooks& hooks);
+  void write_profile();
   void close_trace(const RunResult& result);
   void poll();
   void move_input(unsigned index);
@@ -97,6 +102,10 @@ class RunSession {
   std::optional<TraceWriter> trace_;
   std::optional<TarmacFiles> tarmac_;
   DeviceRecordings recordings_;
+  std::optional<HostOutput> coverage_file_, profile_file_;
+  std::optional<Coverage> coverage_;
+  std::optional<Profile> profile_;
+  Symbols symbols_;  // For the two.
   MpuUsage mpus_;
   SignalWatch signals_;
   EscapeDecoder escapes_;
@@ -127,6 +136,7 @@ RunSession::RunSession(const Scenario& scenario)
   hooks.sinks.push_back(&mpus_);
   hooks.recorders = recordings_.recorders();
   open_tarmac(hooks);
+  open_profile(hooks);
   open_trace();
   if (trace_) hooks.sinks.push_back(&*trace_);
   for (unsigned n = 0; n < scenario.uarts.size(); ++n) {
@@ -182,6 +192,34 @@ void RunSession::open_trace() {
   }
   trace_.emplace(trace_format_of(scenario_.trace_path), header,
                  [this](std::string_view bytes) { trace_file_->write(bytes); });
+}
+
+void RunSession::open_profile(MachineHooks& hooks) {
+  if (scenario_.coverage || scenario_.profile) symbols_ = image_symbols(scenario_);
+  if (scenario_.coverage) {
+    coverage_file_.emplace(HostOutput::to_file(scenario_.coverage->path));
+    hooks.blocks = &coverage_.emplace();
+  }
+  if (scenario_.profile) {
+    profile_file_.emplace(HostOutput::to_file(scenario_.profile->path));
+    hooks.samples = &profile_.emplace(scenario_.profile->period);
+  }
+}
+
+void RunSession::write_profile() {
+  const auto write = [this](HostOutput& file, const std::string& text) {
+    file.write(text);
+    file.close();
+    if (file.error() && !output_error_) output_error_ = file.error();
+  };
+  if (coverage_) {
+    const bool lcov = scenario_.coverage->form == CoverageSpec::Form::lcov;
+    write(*coverage_file_, lcov ? coverage_->lcov(symbols_) : coverage_->drcov(symbols_));
+  }
+  if (profile_) {
+    const bool folded = scenario_.profile->path.ends_with(".folded");
+    write(*profile_file_, folded ? profile_->folded(symbols_) : profile_->table(symbols_));
+  }
 }
 
 void RunSession::close_trace(const RunResult& result) {
@@ -288,6 +326,7 @@ int RunSession::finish(const RunResult& result, double seconds) {
     stats_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
   }
   close_trace(result);
+  write_profile();
   if (tarmac_) {
     const auto error = tarmac_->close();
     if (error && !output_error_) output_error_ = error;

@@ -18,11 +18,13 @@
 
 namespace trapline {
 
+class BlockSink;
 class Bus;
 class DeviceRecorder;
 class EventHub;
 class GenericTimer;
 class InstructionSink;
+class SampleSink;
 class Timeline;
 class TimingModel;
 
@@ -149,6 +151,8 @@ struct CpuEnvironment {
   DeviceRecorder* mpu_recorder = nullptr;
   /// Watches every instruction; slow. May be null.
   InstructionSink* instructions = nullptr;
+  BlockSink* blocks = nullptr;    ///< Watches every block. May be null.
+  SampleSink* samples = nullptr;  ///< Is told call stacks. May be null.
 };
 
 /// The CPUs of one machine and what keeps them coherent: TLBI and instruction-cache broadcast, code

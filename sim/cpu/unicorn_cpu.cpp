@@ -45,6 +45,8 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
       host_poll_(environment.host_poll),
       mpu_recorder_(environment.mpu_recorder),
       watcher_(environment.instructions),
+      blocks_(environment.blocks),
+      samples_(environment.samples),
       pages_(pages),
       pmu_(*this) {
   if (watcher_) watched_memory_ = pages_.watched();
@@ -89,8 +91,9 @@ void UnicornCpu::create_engine() {
   engine_event_counters_ = bits(read_system(reg::PMCR_EL0), 15, 11);
 
   uc_hook handle;
-  check(uc_hook_add(engine_, &handle, UC_HOOK_BLOCK, reinterpret_cast<void*>(&block_callback),
-                    this, 1, 0),
+  const auto on_each_block = blocks_ || samples_ ? &observed_block_callback : &block_callback;
+  check(uc_hook_add(engine_, &handle, UC_HOOK_BLOCK, reinterpret_cast<void*>(on_each_block), this,
+                    1, 0),
         "a block hook");
   check(uc_hook_add(engine_, &handle, UC_HOOK_INTR, reinterpret_cast<void*>(&interrupt_callback),
                     this, 1, 0),

@@ -222,6 +222,10 @@ class UnicornCpu final : public Cpu,
   void note_slow_event();
   bool after_marked(std::uint32_t word, VirtAddr pc);
   void forget_block();
+  static void observed_block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
+  void on_observed_block(VirtAddr pc, std::uint32_t size);
+  void deliver_block();
+  void take_sample(VirtAddr pc);
   void note_events();
   void returned_from_exception(VirtAddr pc);
   void notice_exception_return();
@@ -419,6 +423,10 @@ class UnicornCpu final : public Cpu,
   std::function<void()> host_poll_;
   DeviceRecorder* mpu_recorder_;
   InstructionSink* watcher_;
+  BlockSink* blocks_;
+  SampleSink* samples_;
+  ExecutedBlock last_block_{};  ///< Counted, and perhaps settled before its end. For blocks_.
+  std::uint64_t next_sample_ = 0;  ///< In cycles. For samples_.
   WatchedMemory* watched_memory_ = nullptr;
   /// Pages of code with watched bytes, by their cost tables.
   std::unordered_map<const std::uint32_t*, PhysAddr> watched_code_;

@@ -50,6 +50,23 @@ void UnicornCpu::on_block(VirtAddr pc, std::uint32_t size) {
   count_block(entry.cost, pc, size);
 }
 
+void UnicornCpu::observed_block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size,
+                                         void* self) {
+  static_cast<UnicornCpu*>(self)->on_observed_block(pc, size);
+}
+
+/// on_block() where somebody watches: the same for the run.
+void UnicornCpu::on_observed_block(VirtAddr pc, std::uint32_t size) {
+  const CodeMapEntry& entry = code_map_[(pc >> 12) % kCodeMapSize];
+  if ((cycles_ >= attention_ || entry.key != (pc & ~0xffcull) + space_) && !block_slow(pc)) return;
+  if (samples_ && cycles_ >= next_sample_) take_sample(pc);
+  if (blocks_) {
+    deliver_block();
+    last_block_ = {config_.index, el_, vmid(), pc, size};
+  }
+  count_block(code_map_[(pc >> 12) % kCodeMapSize].cost, pc, size);
+}
+
 void UnicornCpu::on_block_slow(VirtAddr pc, std::uint32_t size) {
   if (block_slow(pc)) count_block(code_map_[(pc >> 12) % kCodeMapSize].cost, pc, size);
 }
@@ -220,6 +237,7 @@ void UnicornCpu::settle(VirtAddr pc) {
   if (pc - block_pc_ >= block_size_) return;
   cycles_ -= cost_from(pc);
   instructions_ -= (block_pc_ + block_size_ - pc) >> 2;
+  last_block_.bytes = static_cast<unsigned>(pc - block_pc_);
   if (pc == block_pc_) {
     // Nothing of it ran: the block before is again the last one.
     block_pc_ = previous_end_;
@@ -243,6 +261,10 @@ void UnicornCpu::complete_here(VirtAddr pc, std::uint32_t word) {
 
 /// Counts an instruction that was executed here and not by the engine.
 void UnicornCpu::retire(VirtAddr pc, std::uint32_t word) {
+  if (blocks_) {
+    deliver_block();
+    last_block_ = {config_.index, el_, vmid(), pc, 4};
+  }
   ++instructions_;
   cycles_ += timing_.cycles(word);
   block_pc_ = pc + 4;
@@ -399,6 +421,7 @@ PauseReason UnicornCpu::run(const Slice& slice) {
     at = pc();
   }
   deliver_watched(instructions_);
+  deliver_block();
   timeline_.set_source(nullptr);
   running_ = false;
   timeline_.advance_to(current_time());

@@ -84,6 +84,33 @@ void UnicornCpu::deliver_watched(std::uint64_t retired) {
   watched_.reset();
 }
 
+/// Hands on the block counted last, as far as it was executed.
+void UnicornCpu::deliver_block() {
+  if (last_block_.bytes != 0 && blocks_) blocks_->on_block(last_block_);
+  last_block_.bytes = 0;
+}
+
+/// The stack by the frame records that X29 leads to, as far as the TLB knows where they are.
+void UnicornCpu::take_sample(VirtAddr pc) {
+  StackSample sample{.cpu = config_.index, .el = el_, .vmid = vmid()};
+  sample.weight = (cycles_ - next_sample_) / samples_->period() + 1;
+  next_sample_ += sample.weight * samples_->period();
+  sample.frames[sample.depth++] = pc;
+  for (VirtAddr frame = x(29); sample.depth < StackSample::kMostFrames;) {
+    if (frame == 0 || (frame & 15) != 0) break;
+    const std::optional<PhysAddr> pa = known_physical(frame);
+    const Ram* ram = pa ? bus_.ram_at(*pa) : nullptr;
+    if (!ram) break;
+    std::uint64_t record[2];
+    std::memcpy(record, ram->host(*pa), sizeof record);
+    if (record[1] == 0) break;
+    sample.frames[sample.depth++] = record[1] - 4;  // The call.
+    if (record[0] <= frame) break;
+    frame = record[0];
+  }
+  samples_->on_sample(sample);
+}
+
 /// False where the access was not to RAM.
 bool UnicornCpu::read_watched(MemoryContents& memory) const {
   const std::optional<PhysAddr> first = known_physical(memory.va);

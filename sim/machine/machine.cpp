@@ -141,7 +141,9 @@ void Machine::Assembly::build_cpus() {
                            .traps = firmware.get(),
                            .host_poll = [this] { poll(); },
                            .mpu_recorder = recorder_of(hooks.recorders, RecordedDevice::mpu),
-                           .instructions = hooks.instructions},
+                           .instructions = hooks.instructions,
+                           .blocks = hooks.blocks,
+                           .samples = hooks.samples},
                           configs);
 }
 

@@ -24,6 +24,8 @@ struct MachineHooks {
   std::vector<Sink*> sinks;           ///< Observers of events. They cannot change the run.
   InstructionSink* instructions = nullptr;  ///< Observer of instructions. The run becomes slow.
   std::vector<DeviceRecorder*> recorders;       ///< Observers of single devices.
+  BlockSink* blocks = nullptr;              ///< Observer of blocks.
+  SampleSink* samples = nullptr;            ///< Observer of call stacks.
   /// Called about every 10 ms of host time, and before virtual time skips over an idle stretch.
   std::function<void()> host_poll;
   /// Somebody may type: a machine that is idle for ever is not stuck, and idle time is skipped in

@@ -204,6 +204,12 @@ constexpr std::array kOptions{
     OptionRow{"--tarmac", "FILE[,from=N][,to=N]", kRun,
               "Write the instructions and what they change, in Tarmac format. Slow",
               [](Scenario& s, Text v, unsigned) { s.tarmac = parse_tarmac(v); }},
+    OptionRow{"--coverage", "FILE", kRun,
+              "Which code was executed: lcov with source lines (FILE.info) or drcov (FILE.drcov)",
+              [](Scenario& s, Text v, unsigned) { s.coverage = parse_coverage(v); }},
+    OptionRow{"--profile", "FILE[,every=CYCLES]", kRun,
+              "Where the time went: folded stacks (FILE.folded), else a table of functions",
+              [](Scenario& s, Text v, unsigned) { s.profile = parse_profile(v); }},
     OptionRow{"--symbols", "FILE[,el=N][,vmid=N][,offset=N]", kRun,
               "Symbols for reports: an ELF, or a System.map; of the code at that level, in that VM, "
               "moved by so much. Repeatable; those of ELF images are known",

@@ -135,6 +135,33 @@ TarmacSpec parse_tarmac(std::string_view text) {
   return spec;
 }
 
+CoverageSpec parse_coverage(std::string_view text) {
+  CoverageSpec spec{.path = std::string(text)};
+  if (text.ends_with(".drcov")) {
+    spec.form = CoverageSpec::Form::drcov;
+  } else if (!text.ends_with(".info")) {
+    throw std::invalid_argument(
+        fmt::format("'{}' ends neither in .info (lcov) nor in .drcov", text));
+  }
+  return spec;
+}
+
+ProfileSpec parse_profile(std::string_view text) {
+  ProfileSpec spec;
+  for (const KeyValue& item : parse_key_value_list(text, "file")) {
+    if (item.key == "file") {
+      spec.path = item.value;
+    } else if (item.key == "every") {
+      spec.period = parse_count(item.value);
+    } else {
+      throw std::invalid_argument(fmt::format("'{}' is not one of file, every", item.key));
+    }
+  }
+  if (spec.path.empty()) throw std::invalid_argument("no file is named");
+  if (spec.period == 0) throw std::invalid_argument("every must be more than 0");
+  return spec;
+}
+
 SymbolSpec parse_symbols(std::string_view text) {
   SymbolSpec spec;
   for (const KeyValue& item : parse_key_value_list(text, "file")) {

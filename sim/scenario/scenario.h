@@ -90,6 +90,25 @@ struct TarmacSpec {
   friend bool operator==(const TarmacSpec&, const TarmacSpec&) = default;
 };
 
+/// Which code was executed, written at the end of the run.
+struct CoverageSpec {
+  enum class Form : std::uint8_t { lcov, drcov };
+  Form form = Form::lcov;
+  std::string path{};
+};
+
+/// Parses FILE.info or FILE.drcov. Throws std::invalid_argument.
+CoverageSpec parse_coverage(std::string_view text);
+
+/// Where the time went, by functions.
+struct ProfileSpec {
+  std::string path;                ///< Folded stacks if it ends in ".folded", else a table.
+  std::uint64_t period = 10'000;  ///< Cycles between two looks.
+};
+
+/// Parses FILE[,every=CYCLES]. Throws std::invalid_argument.
+ProfileSpec parse_profile(std::string_view text);
+
 /// Parses FILE[,from=N][,to=N]; ",," is a comma in the file's name. Throws std::invalid_argument.
 TarmacSpec parse_tarmac(std::string_view text);
 
@@ -123,6 +142,8 @@ struct Scenario {
   std::vector<DeviceRecordingSpec> device_recordings;
   std::string record_input;  ///< Path; empty: input from outside is not recorded.
   std::string replay_input;  ///< Path of such a recording; empty: input comes from outside.
+  std::optional<CoverageSpec> coverage;
+  std::optional<ProfileSpec> profile;
   std::vector<SymbolSpec> symbols;  ///< Besides those of the images themselves.
   std::string log_level = "warn";
   /// Unset: interactive if UART 0 has a terminal on both sides.

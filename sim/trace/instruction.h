@@ -43,6 +43,44 @@ struct InstructionWindow {
   std::uint64_t to = ~std::uint64_t{0};
 };
 
+/// Instructions that a CPU executed one after the other, without a branch but at their end.
+struct ExecutedBlock {
+  unsigned cpu = 0;
+  El el = El::el0;
+  std::uint16_t vmid = 0;
+  VirtAddr pc = 0;
+  unsigned bytes = 0;  ///< Exactly what was executed: an abort ends the block before itself.
+};
+
+/// Whoever watches blocks. It must not change the run.
+class BlockSink {
+ public:
+  virtual ~BlockSink() = default;
+  virtual void on_block(const ExecutedBlock& block) = 0;
+};
+
+/// Where a CPU was at some cycle.
+struct StackSample {
+  static constexpr unsigned kMostFrames = 64;
+
+  unsigned cpu = 0;
+  El el = El::el0;
+  std::uint16_t vmid = 0;
+  std::uint64_t weight = 1;  ///< Periods since the last one.
+  /// The instruction, then the calls that led to it by the frame records of AAPCS64 (6.4.6), the
+  /// innermost first. A leaf function without a record hides the call to its caller.
+  std::array<VirtAddr, kMostFrames> frames{};
+  unsigned depth = 0;
+};
+
+/// Whoever wants to know every so many cycles. It must not change the run.
+class SampleSink {
+ public:
+  virtual ~SampleSink() = default;
+  virtual std::uint64_t period() const = 0;  ///< In cycles of each CPU; always the same, not 0.
+  virtual void on_sample(const StackSample& sample) = 0;
+};
+
 class WatchedMemory;
 
 /// Whoever watches instructions, and what reaches them. It must not change the run.

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import resource
+import struct
 import subprocess
 import sys
 import tempfile
@@ -294,6 +295,44 @@ class Trace(unittest.TestCase):
         self.run_guest("A", "--tarmac", f"{tarmac},from=2,to=3")
         lines = [line for line in tarmac.read_text().splitlines() if " IT " in line]
         self.assertEqual([line.split()[0] for line in lines], ["2", "3"])
+
+    def covered(self, path):
+        """The addresses of a drcov log, by its format (version 2)."""
+        head, _, rest = path.read_bytes().partition(b"BB Table: ")
+        count, _, table = rest.partition(b" bbs\n")
+        self.assertTrue(head.startswith(b"DRCOV VERSION: 2\nDRCOV FLAVOR: drcov\nModule Table: "))
+        rows = head.decode().splitlines()[4:]
+        bases = {int(row.split(",")[0]): int(row.split(",")[1], 16) for row in rows}
+        self.assertEqual(len(table), 8 * int(count))
+        return {bases[module] + start + at
+                for start, size, module in struct.iter_unpack("<IHH", table)
+                for at in range(0, size, 4)}
+
+    def test_coverage_is_what_tarmac_saw_and_leaves_the_run_alone(self):
+        drcov, tarmac = self.path / "a.drcov", self.path / "a.tarmac"
+        digests = set()
+        for options in ([], ["--coverage", drcov], ["--tarmac", tarmac],
+                        ["--coverage", drcov, "--tarmac", tarmac],
+                        ["--coverage", self.path / "a.info", "--profile",
+                         self.path / "a.folded,every=1"]):
+            self.run_guest("A", "--stats", self.path / "s.json", *options)
+            digests.add(json.loads((self.path / "s.json").read_text())["digest"])
+        self.assertEqual(len(digests), 1)
+        seen = {int(line.split(" IT (")[1].split()[1].split(":")[0], 16)
+                for line in tarmac.read_text().splitlines() if " IT (" in line}
+        self.assertEqual(self.covered(drcov), seen)
+        folded = (self.path / "a.folded").read_text()
+        self.assertRegex(folded, r"^cpu0;EL2;0x40080000 \d+\n$")
+
+    def test_coverage_and_profile_name_their_forms_and_errors(self):
+        self.assertRegex(self.run_guest("A", "--coverage", "a.txt", code=2).stderr, "drcov")
+        self.assertRegex(self.run_guest("A", "--profile", "a,every=0", code=2).stderr, "every")
+        for option in ("--coverage", "--profile"):
+            full = self.path / "full.drcov"
+            full.symlink_to("/dev/full")
+            done = self.run_guest("A", option, full, "-q", "--log", "off", code=2)
+            self.assertEqual(done.stderr, f"trapline: {full}: No space left on device\n")
+            full.unlink()
 
     def test_what_cannot_be_read_or_written_is_one_line_and_exit_code_2(self):
         trace = self.path / "a.ttb"
