@@ -290,9 +290,9 @@ void UnicornCpu::note_exception(const ExceptionSpec& spec, std::uint32_t) {
   if (last && last->from == el_ && spec.repeats(last->spec)) {
     ++last->times;
   } else {
-    deliver_watched(instructions_ - instruction_adjust_);
-  notes_[note_count_++ % notes_.size()] = {spec, el_, instructions_};
+    notes_[note_count_++ % notes_.size()] = {spec, el_, instructions_};
   }
+  deliver_watched(instructions_ - instruction_adjust_);
   emit(EventKind::exception_entry, std::uint64_t{target} << 8 | static_cast<unsigned>(el_),
        interrupt ? static_cast<std::uint64_t>(spec.vector) | (spec.is_virtual ? 1u : 0u) : spec.esr,
        spec.return_address, spec.far.value_or(0));
