@@ -88,13 +88,21 @@ SysRegStatus Mpu::check(const Register& reg, const SysRegContext& context, bool 
 
 // PRBAR and PRLAR reach region PRSELR.REGION, PRBAR<n> and PRLAR<n> PRSELR.REGION[7:4]:n. A region
 // that does not exist is named once; UNKNOWN there reads as zero here.
-std::optional<unsigned> Mpu::select(const Register& reg, SysReg encoding, const char* verb) {
+std::optional<unsigned> Mpu::select(const Register& reg, SysReg encoding, bool is_write,
+                                    std::uint64_t value) {
   Bank& bank = bank_of(reg);
   const unsigned region = reg.n == 0 ? bank.prselr : (bank.prselr & 0xf0u) | reg.n;
   if (region < bank.regions.count()) return region;
+  if (wanted(EventKind::mpu_missing)) {
+    Event event = event_of(EventKind::mpu_missing, reg, what_of(reg));
+    event.a = region;
+    event.b = value;
+    event.d |= std::uint64_t{is_write} << 17;
+    sink_->observe(event);
+  }
   if (!bank.said[region]) {
     bank.said[region] = true;
-    log_("mpu" + std::to_string(cpu_) + ": " + verb + " of " + name_of(encoding) +
+    log_("mpu" + std::to_string(cpu_) + ": " + (is_write ? "write" : "read") + " of " + name_of(encoding) +
          " reaches region " + std::to_string(region) + ", MPUIR_EL" + (reg.el2 ? "2" : "1") +
          " has " + std::to_string(bank.regions.count()));
   }
@@ -119,10 +127,16 @@ SysRegStatus Mpu::read(SysReg reg, const SysRegContext& context, std::uint64_t& 
       break;
     case Kind::prbar:
     case Kind::prlar: {
-      const auto region = select(*found, reg, "read");
+      const auto region = select(*found, reg, false, 0);
       value = !region                      ? 0
               : found->kind == Kind::prbar ? bank.regions[*region].prbar
                                            : bank.regions[*region].prlar;
+      if (region && wanted(EventKind::mpu_read)) {
+        Event event = event_of(EventKind::mpu_read, *found, what_of(*found));
+        event.a = *region;
+        event.b = value;
+        sink_->observe(event);
+      }
       break;
     }
   }
@@ -145,7 +159,9 @@ SysRegStatus Mpu::write(SysReg reg, const SysRegContext& context, std::uint64_t 
       break;
     case Kind::prbar:
     case Kind::prlar:
-      if (const auto region = select(*found, reg, "write")) write_region(*found, *region, value);
+      if (const auto region = select(*found, reg, true, value)) {
+        write_region(*found, *region, value);
+      }
       break;
   }
   return SysRegStatus::ok;
@@ -200,17 +216,26 @@ void Mpu::clear_changes() {
   for (Bank& bank : banks_) bank.change_count = 0;
 }
 
+MpuRegionWrite Mpu::what_of(const Register& reg) {
+  return reg.kind == Kind::prbar ? MpuRegionWrite::prbar : MpuRegionWrite::prlar;
+}
+
+Event Mpu::event_of(EventKind kind, const Register& reg, MpuRegionWrite what) const {
+  Event event;
+  event.kind = kind;
+  event.cpu = static_cast<std::uint8_t>(cpu_);
+  event.d =
+      (reg.el2 ? 2u : 1u) | static_cast<std::uint64_t>(what) << 8 | std::uint64_t{reg.n != 0} << 16;
+  return event;
+}
+
 void Mpu::report(const Register& reg, MpuRegionWrite what, std::uint64_t a, std::uint64_t b,
                  std::uint64_t c) {
   if (!sink_) return;
-  Event event;
-  event.kind = EventKind::mpu_region;
-  event.cpu = static_cast<std::uint8_t>(cpu_);
+  Event event = event_of(EventKind::mpu_region, reg, what);
   event.a = a;
   event.b = b;
   event.c = c;
-  event.d =
-      (reg.el2 ? 2u : 1u) | static_cast<std::uint64_t>(what) << 8 | std::uint64_t{reg.n != 0} << 16;
   sink_->on_event(event);
 }
 

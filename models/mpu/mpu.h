@@ -84,7 +84,11 @@ class Mpu final : public SysRegPort {
   static std::optional<Register> decode(SysReg reg);
   Bank& bank_of(const Register& reg) { return banks_[reg.el2 ? 1 : 0]; }
   SysRegStatus check(const Register& reg, const SysRegContext& context, bool is_write) const;
-  std::optional<unsigned> select(const Register& reg, SysReg encoding, const char* verb);
+  std::optional<unsigned> select(const Register& reg, SysReg encoding, bool is_write,
+                                 std::uint64_t value);
+  bool wanted(EventKind kind) const { return sink_ && sink_->wants(kind); }
+  static MpuRegionWrite what_of(const Register& reg);
+  Event event_of(EventKind kind, const Register& reg, MpuRegionWrite what) const;
   void write_region(const Register& reg, unsigned n, std::uint64_t value);
   void write_enables(const Register& reg, std::uint32_t enables);
   void note_change(Bank& bank, const MpuRegion& region);

@@ -16,6 +16,7 @@
 #include "sim/cli/input_files.h"
 #include "sim/cli/input_gate.h"
 #include "sim/cli/log.h"
+#include "sim/cli/mpu_report_file.h"
 #include "sim/cli/tarmac_files.h"
 #include "sim/cli/terminal.h"
 #include "sim/machine/boot.h"
@@ -106,6 +107,7 @@ class RunSession {
   std::optional<Coverage> coverage_;
   std::optional<Profile> profile_;
   Symbols symbols_;  // For the two.
+  std::optional<MpuReportFile> mpu_report_;
   MpuUsage mpus_;
   SignalWatch signals_;
   EscapeDecoder escapes_;
@@ -139,6 +141,10 @@ RunSession::RunSession(const Scenario& scenario)
   open_profile(hooks);
   open_trace();
   if (trace_) hooks.sinks.push_back(&*trace_);
+  if (!scenario.mpu_report_path.empty()) {
+    mpu_report_.emplace(scenario);
+    hooks.sinks.push_back(&mpu_report_->sink());
+  }
   for (unsigned n = 0; n < scenario.uarts.size(); ++n) {
     add_uart(n, scenario.uarts[n]);
     hooks.uarts.push_back(&scripts_.output(n));
@@ -338,6 +344,10 @@ int RunSession::finish(const RunResult& result, double seconds) {
   }
   if (const auto error = recordings_.close(result.digest); error && !output_error_) {
     output_error_ = error;
+  }
+  if (mpu_report_) {
+    const auto error = mpu_report_->close(result);
+    if (error && !output_error_) output_error_ = error;
   }
   mpus_.finish();
   if (stats_file_) {

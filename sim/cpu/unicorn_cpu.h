@@ -199,6 +199,7 @@ class UnicornCpu final : public Cpu,
   void observe_marker(VirtAddr pc, std::uint16_t value);
   void observe_call(VirtAddr next_pc);
   void observe_return(VirtAddr pc);
+  void observe_mpu_fault(const Fault& fault, VirtAddr va, AccessKind kind);
 
   // unicorn_watch.cpp
   static void watch_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);

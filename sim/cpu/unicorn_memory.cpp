@@ -386,6 +386,7 @@ void UnicornCpu::data_fault(const Fault& fault, VirtAddr va, AccessKind kind, Vi
   }
   ExceptionSpec spec{.target = target, .esr = esr::data_abort(abort), .return_address = pc, .far = va};
   if (fault.stage2) spec.hpfar = (fault.ipa >> 8) & 0xffffffffff0ull;
+  if (!external) observe_mpu_fault(fault, va, kind);
   take(spec);
 }
 
@@ -402,6 +403,7 @@ void UnicornCpu::fetch_fault(const Fault& fault, VirtAddr pc, bool external) {
       .return_address = pc,
       .far = pc};
   if (fault.stage2) spec.hpfar = (fault.ipa >> 8) & 0xffffffffff0ull;
+  if (!external) observe_mpu_fault(fault, pc, AccessKind::fetch);
   take(spec);
 }
 

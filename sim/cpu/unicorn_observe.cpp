@@ -74,4 +74,14 @@ void UnicornCpu::observe_return(VirtAddr pc) {
   close(pc + 4);
 }
 
+/// The access at `va` faults by `fault`. Stage 1 of a VMSAv8-64 guest is its tables' matter.
+void UnicornCpu::observe_mpu_fault(const Fault& fault, VirtAddr va, AccessKind kind) {
+  if (!pmsa_ || !events_.wants(EventKind::mpu_fault)) return;
+  if (fault.kind != FaultKind::translation && fault.kind != FaultKind::permission) return;
+  const bool el1_0 = context_.regime == Regime::el1_0;
+  if (el1_0 && !fault.stage2 && controls_el1_.stage2_by_mpu) return;
+  observe(EventKind::mpu_fault, fault.stage2 ? fault.ipa : va, fault.fsc(),
+          static_cast<std::uint64_t>(kind), fault.stage2 || !el1_0 ? 2 : 1);
+}
+
 }  // namespace trapline

@@ -24,10 +24,14 @@ void MpuLoad::add(const Event& event) {
   if (what == kPrenr) {
     ++writes_.prenr;
     for (unsigned n = 0; n < 32; ++n) enabled_[n] = event.c >> n & 1;
+    count_ = static_cast<unsigned>(enabled_.count());
   } else {
     ++(what == kPrbar ? writes_.prbar : writes_.prlar);
     writes_.indexed += event.d >> 16 & 1;
-    if (event.a <= kMostRegions) enabled_[event.a] = event.c & 1;  // PRLAR.EN
+    if (const bool now = event.c & 1; event.a <= kMostRegions && now != enabled_[event.a]) {
+      enabled_[event.a] = now;  // PRLAR.EN
+      count_ += now ? 1u : ~0u;
+    }
   }
   used_ |= enabled_;
   peak_ = std::max(peak_, enabled());

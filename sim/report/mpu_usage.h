@@ -23,7 +23,7 @@ class MpuLoad {
   /// The run, or what was seen of it, ends.
   void finish(std::uint64_t cycles);
 
-  unsigned enabled() const { return static_cast<unsigned>(enabled_.count()); }
+  unsigned enabled() const { return count_; }
   unsigned peak() const { return peak_; }
   /// The number of regions that were enabled for the longest time, in cycles.
   unsigned steady() const;
@@ -37,11 +37,14 @@ class MpuLoad {
     std::uint64_t indexed = 0;  ///< Of PRBAR and PRLAR, by PRBAR<n> and PRLAR<n>.
   };
   const Writes& writes() const { return writes_; }
+  /// Cycles, by the number of regions that were enabled.
+  const std::array<std::uint64_t, kMostRegions + 2>& held() const { return held_; }
 
  private:
   void pass_time(std::uint64_t cycles);
 
   std::bitset<kMostRegions + 1> enabled_, used_;
+  unsigned count_ = 0;  ///< Of enabled_.
   unsigned peak_ = 0;
   std::uint64_t since_ = 0;  ///< Cycle of the last change.
   std::array<std::uint64_t, kMostRegions + 2> held_{};  ///< Cycles, by number of enabled regions.

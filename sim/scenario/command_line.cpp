@@ -218,6 +218,10 @@ constexpr std::array kOptions{
               "Record all that passes between gic, timer, mpu or pl011 and the machine, for 'trace "
               "replay'. Repeatable",
               [](Scenario& s, Text v, unsigned) { add_device_recordings(s, v); }},
+    OptionRow{"--mpu-report", "FILE", kRun,
+              "Write what was done with the regions of the MPUs: FILE ends in .txt, .json, .csv or "
+              ".html",
+              [](Scenario& s, Text v, unsigned) { s.mpu_report_path = v; }},
     OptionRow{"--log", "LEVEL", kRun, "trace, debug, info, warn, error or off",
               [](Scenario& s, Text v, unsigned) { s.log_level = parse_log_level(v); }},
     OptionRow{"-q,--quiet", "", kRun, "No status line at the end",

@@ -144,6 +144,7 @@ struct Scenario {
   std::string replay_input;  ///< Path of such a recording; empty: input comes from outside.
   std::optional<CoverageSpec> coverage;
   std::optional<ProfileSpec> profile;
+  std::string mpu_report_path;  ///< Empty: no report on the MPUs.
   std::vector<SymbolSpec> symbols;  ///< Besides those of the images themselves.
   std::string log_level = "warn";
   /// Unset: interactive if UART 0 has a terminal on both sides.

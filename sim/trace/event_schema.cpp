@@ -120,9 +120,31 @@ constexpr std::array kSchemas{
     EventSchema{
         EventKind::host_input, "host-input", {{kTime, {"uart", kC, Form::decimal}, {"byte", kB}}}},
     EventSchema{EventKind::host_quit, "host-quit", {{kTime}}},
+    EventSchema{EventKind::mpu_read,
+                "mpu-read",
+                {{{"region", kA, Form::decimal},
+                  {"value", kB},
+                  {"el", kD, Form::el, 0, 8},
+                  {"register", kD, Form::decimal, 8, 8},
+                  {"indexed", kD, Form::decimal, 16, 1}}}},
+    EventSchema{EventKind::mpu_missing,
+                "mpu-missing",
+                {{{"region", kA, Form::decimal},
+                  {"value", kB},
+                  {"el", kD, Form::el, 0, 8},
+                  {"register", kD, Form::decimal, 8, 8},
+                  {"indexed", kD, Form::decimal, 16, 1},
+                  {"write", kD, Form::decimal, 17, 1}}}},
+    EventSchema{EventKind::mpu_fault,
+                "mpu-fault",
+                {{{"address", kA},
+                  {"status", kB},
+                  {"access", kC, Form::decimal},
+                  {"el", kD, Form::el, 0, 8}}}},
 };
 
 constexpr EventKind kFirstOfRecordings = EventKind::device_read;
+constexpr EventKind kLastOfRecordings = EventKind::host_quit;
 
 struct Category {
   std::string_view name;
@@ -135,6 +157,8 @@ const Category kCategories[] = {
     {"interrupts",
      {EventKind::interrupt_ack, EventKind::interrupt_eoi, EventKind::list_register,
       EventKind::timer_fired}},
+    {"mpu",
+     {EventKind::mpu_region, EventKind::mpu_read, EventKind::mpu_missing, EventKind::mpu_fault}},
     {"power", {EventKind::cpu_power, EventKind::wait, EventKind::wake}},
 };
 
@@ -202,7 +226,7 @@ std::string_view event_kind_name(EventKind kind) {
 EventSet EventSet::all() {
   EventSet set;
   for (const EventSchema& schema : kSchemas) {
-    if (schema.kind < kFirstOfRecordings) set.add(schema.kind);
+    if ((schema.kind < kFirstOfRecordings || schema.kind > kLastOfRecordings)) set.add(schema.kind);
   }
   return set;
 }
@@ -217,6 +241,7 @@ EventSet EventSet::standard() {
   EventSet set = all();
   set.remove(EventKind::mmio);
   set.remove(EventKind::interrupt_line);
+  set.remove(EventKind::mpu_read);
   return set;
 }
 

@@ -41,7 +41,7 @@ class EventHub final : public Sink {
   }
 
   /// An observed event. `event.kind` is one that wants() knows.
-  void observe(const Event& event) {
+  void observe(const Event& event) override {
     Event stamped = event;
     if (source_) source_->stamp(stamped);
     for (Sink* sink : sinks_) sink->on_event(stamped);

@@ -2,7 +2,8 @@
 #include "../arch/pmsa.h"
 #include "hypervisor.h"
 
-static void save_regions(struct el1_state* s) {
+void el1_regions_save(struct guest* guest) {
+  struct el1_state* s = &guest->el1;
   s->regions = FIELD(MRS(MPUIR_EL1), 7, 0);
   s->prselr = MRS(PRSELR_EL1);
   for (u64 n = 0; n < s->regions; ++n) {
@@ -10,9 +11,11 @@ static void save_regions(struct el1_state* s) {
     ISB();
     s->mpu[n] = (struct region){MRS(PRBAR_EL1), MRS(PRLAR_EL1)};
   }
+  region_counts.reads += 2 * s->regions;
 }
 
-static void load_regions(const struct el1_state* s) {
+void el1_regions_load(const struct guest* guest) {
+  const struct el1_state* s = &guest->el1;
   const u64 count = FIELD(MRS(MPUIR_EL1), 7, 0);
   for (u64 n = 0; n < count; ++n) {
     MSR(PRSELR_EL1, n);
@@ -21,6 +24,7 @@ static void load_regions(const struct el1_state* s) {
     MSR(PRLAR_EL1, n < s->regions ? s->mpu[n].lar : 0);
   }
   MSR(PRSELR_EL1, s->prselr);
+  region_counts.el1_writes += 2 * count;
 }
 
 void context_save(struct guest* guest) {
@@ -44,8 +48,6 @@ void context_save(struct guest* guest) {
     s->ttbr0 = MRS(ttbr0_el1);
     s->ttbr1 = MRS(ttbr1_el1);
     s->tcr = MRS(tcr_el1);
-  } else {
-    save_regions(s);
   }
   s->cntv_ctl = MRS(cntv_ctl_el0);
   s->cntv_cval = MRS(cntv_cval_el0);
@@ -74,8 +76,6 @@ void context_load(const struct guest* guest) {
     MSR(ttbr0_el1, s->ttbr0);
     MSR(ttbr1_el1, s->ttbr1);
     MSR(tcr_el1, s->tcr);
-  } else {
-    load_regions(s);
   }
   MSR(VSCTLR_EL2, (number + 1) << 48);
   MSR(vtcr_el2, guest->vmsa ? BIT(31) : 0);

@@ -69,9 +69,24 @@ struct guest {
   enum guest_state state;
   u64 start, wake_at;  ///< In ticks of the physical counter.
   u32 switches, preemptions, exits;
+  unsigned el2_peak, el1_peak;  ///< Regions enabled while it ran, at most; EL1's as seen at exits.
 };
 
 extern struct guest guests[kGuests];
+
+/// What changing guests does with regions.
+struct region_counts {
+  u64 el2_writes, el1_writes;  ///< PRBAR and PRLAR
+  u64 prenr_writes;
+  u64 reads;
+  u64 cycles, stretches;  ///< Of the code that does it, and how often it ran.
+};
+extern struct region_counts region_counts;
+
+/// Processor cycles (PMCCNTR_EL0).
+static inline u64 cycles(void) {
+  return MRS(pmccntr_el0);
+}
 
 // regions.c
 void regions_init(void);
@@ -81,6 +96,10 @@ int regions_by_prenr(void);
 const struct guest* owner_of(u64 address);
 
 // context.c
+/// EL1's regions, of a guest that has them.
+void el1_regions_save(struct guest* guest);
+void el1_regions_load(const struct guest* guest);
+/// EL1's other registers.
 void context_save(struct guest* guest);
 void context_load(const struct guest* guest);
 

@@ -134,23 +134,80 @@ static void handle_exit(struct guest* guest) {
   }
 }
 
+static unsigned ones(u64 bits) {
+  unsigned count = 0;
+  for (; bits; bits &= bits - 1) ++count;
+  return count;
+}
+
+static void count_cycles(u64 since) {
+  region_counts.cycles += cycles() - since;
+  ++region_counts.stretches;
+}
+
+static void cycles_init(void) {
+  MSR(pmccfiltr_el0, BIT(27));  // NSH: EL2's too.
+  MSR(pmcntenset_el0, BIT(31));
+  MSR(pmcr_el0, BIT(6) | BIT(0));  // LC, E
+  ISB();
+}
+
+/// When a guest is entered: what regions have cost since the first one was.
+static struct region_counts region_totals, region_start;
+
+static void note_entry(struct guest* guest) {
+  if (!region_start.stretches) region_start = region_counts;
+  region_totals = region_counts;
+  const unsigned enabled = ones(MRS(PRENR_EL2));
+  if (enabled > guest->el2_peak) guest->el2_peak = enabled;
+}
+
+static void note_exit(struct guest* guest) {
+  if (guest->vmsa) return;
+  const unsigned enabled = ones(MRS(PRENR_EL1));
+  if (enabled > guest->el1_peak) guest->el1_peak = enabled;
+}
+
+static void print_regions(void) {
+  const struct region_counts *a = &region_start, *b = &region_totals;
+  for (unsigned n = 0; n < kGuests; ++n) {
+    print("hypervisor: %s had %d EL2 regions and %d EL1 regions at most\n", guests[n].name,
+          (int)guests[n].el2_peak, (int)guests[n].el1_peak);
+  }
+  print("hypervisor: regions of all switches: %d EL2 writes, %d EL1 writes, %d PRENR writes, %d reads\n",
+        (int)(b->el2_writes - a->el2_writes), (int)(b->el1_writes - a->el1_writes),
+        (int)(b->prenr_writes - a->prenr_writes), (int)(b->reads - a->reads));
+  print("hypervisor: they took %d cycles in %d stretches\n", (int)(b->cycles - a->cycles),
+        (int)(b->stretches - a->stretches));
+}
+
 /// Runs one guest until its slice is over, it waits or it is gone.
 static void run_slice(struct guest* guest) {
   const u64 end = now() + kSliceTicks;
   ++guest->switches;
+  u64 since = cycles();
   regions_enter(guest);
+  if (!guest->vmsa) el1_regions_load(guest);
+  count_cycles(since);
   context_load(guest);
   set_slice(end);
   int ended = 0;
   while (guest->state == kRunnable && !ended) {
     vgic_load(guest);
+    note_entry(guest);
     run_lower(&guest->frame);
+    note_exit(guest);
     vgic_save(guest);
     handle_exit(guest);
     ended = interrupts_take(guest);
     if (guest->state == kWaiting && vgic_has_pending(guest)) guest->state = kRunnable;
   }
   if (guest->state == kRunnable) ++guest->preemptions;
+  if (!guest->vmsa) {
+    since = cycles();
+    el1_regions_save(guest);
+    count_cycles(since);
+  }
   context_save(guest);
   guest->wake_at = timer_deadline(guest);
   MSR(CNTHPS_CTL_EL2, 0);
@@ -185,6 +242,7 @@ void guest_main(u64 dtb) {
   MSR(hcr_el2, BIT(31) | BIT(13) | BIT(5) | BIT(4) | BIT(3) | BIT(0));  // RW TWI AMO IMO FMO VM
   MSR(cptr_el2, 0x33ff | BIT(10));
   MSR(cnthctl_el2, 0);
+  cycles_init();
   regions_init();
   interrupts_init();
   print("hypervisor: %d EL2 regions, %d EL1 regions, guests change by %s\n",
@@ -209,6 +267,7 @@ void guest_main(u64 dtb) {
           guests[n].state == kKilled ? "was killed" : "stopped", (int)guests[n].switches,
           (int)guests[n].preemptions, (int)guests[n].exits);
   }
+  print_regions();
   power_off_with(killed);
 }
 

@@ -8,6 +8,7 @@ enum { kEl2Rw = 0, kAllRw = 1, kEl2Ro = 2 };
 
 extern char __text_start[], __text_end[], __data_start[], __data_end[];
 
+struct region_counts region_counts;
 static unsigned slots, needed;
 
 static struct region region(u64 first, u64 last, unsigned ap, unsigned xn, unsigned attr) {
@@ -21,6 +22,7 @@ static void write_slot(unsigned n, struct region r, int enable) {
   MSR(PRLAR_EL2, r.lar & ~1ul);
   MSR(PRBAR_EL2, r.bar);
   if (enable) MSR(PRLAR_EL2, r.lar);
+  region_counts.el2_writes += enable ? 3 : 2;
 }
 
 int regions_by_prenr(void) {
@@ -65,6 +67,7 @@ void regions_enter(const struct guest* guest) {
   if (regions_by_prenr()) {
     const u64 mine = (BIT(guest->region_count) - 1) << guest->first_slot;
     MSR(PRENR_EL2, (BIT(kFixed) - 1) | mine);
+    ++region_counts.prenr_writes;
   } else {
     for (unsigned r = 0; r < kGuestRegions; ++r) {
       const int used = r < guest->region_count;

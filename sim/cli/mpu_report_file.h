@@ -1,0 +1,31 @@
+// What `--mpu-report` writes.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "sim/cli/console.h"
+#include "sim/machine/run_result.h"
+#include "sim/report/mpu_report.h"
+#include "sim/scenario/scenario.h"
+
+namespace trapline {
+
+class MpuReportFile {
+ public:
+  /// Opens the file. Throws ScenarioError for one that cannot be written or has no known ending, and
+  /// for a machine without MPUs.
+  explicit MpuReportFile(const Scenario& scenario);
+
+  Sink& sink() { return telemetry_; }
+  /// Writes the report; what went wrong, if anything did.
+  std::optional<std::string> close(const RunResult& result);
+
+ private:
+  const Scenario& scenario_;
+  MpuReportFormat format_;
+  HostOutput output_;
+  MpuTelemetry telemetry_;
+};
+
+}  // namespace trapline
