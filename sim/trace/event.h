@@ -53,10 +53,10 @@ enum class EventKind : std::uint8_t {
   host_input = 33,  ///< A byte enters. a: virtual time in ps, b: byte, c: UART
   host_quit = 34,   ///< The user ends the run. a: virtual time in ps
 
-  mpu_read = 40,         ///< Observed. PRBAR or PRLAR read. a: region, b: value, d: as of mpu_region
-  mpu_missing = 41,      ///< Observed. An access of PRBAR or PRLAR that reached no region. a: region,
+  mpu_read = 35,         ///< Observed. PRBAR or PRLAR read. a: region, b: value, d: as of mpu_region
+  mpu_missing = 36,      ///< Observed. An access of PRBAR or PRLAR that reached no region. a: region,
                          ///< b: value written, d: as of mpu_region | 1 << 17 for a write
-  mpu_fault = 42,        ///< Observed. An MPU refused an access. a: address it was asked for (IPA for
+  mpu_fault = 37,        ///< Observed. An MPU refused an access. a: address it was asked for (IPA for
                          ///< stage 2), b: fault status code, c: 0 read, 1 write, 2 fetch, d: EL
 };
 

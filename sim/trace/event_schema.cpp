@@ -226,7 +226,7 @@ std::string_view event_kind_name(EventKind kind) {
 EventSet EventSet::all() {
   EventSet set;
   for (const EventSchema& schema : kSchemas) {
-    if ((schema.kind < kFirstOfRecordings || schema.kind > kLastOfRecordings)) set.add(schema.kind);
+    if (schema.kind < kFirstOfRecordings || schema.kind > kLastOfRecordings) set.add(schema.kind);
   }
   return set;
 }
