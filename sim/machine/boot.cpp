@@ -45,7 +45,7 @@ class BootPlanner {
     if (config_.xen) {
       adopt(place_xen(*config_.xen, cache_, *layout_, tree_));
     } else if (!config_.kernel.empty()) {
-      adopt(place_image(cache_.bootable(config_.kernel, "kernel"), "kernel", {}, *layout_));
+      place_kernel();
     }
     place_spin_table();
     place_initrd();
@@ -61,6 +61,17 @@ class BootPlanner {
     std::move(image.blobs.begin(), image.blobs.end(), std::back_inserter(plan_.blobs));
     entry_ = image.entry;
     linux_protocol_ = image.linux_protocol;
+  }
+
+  void place_kernel() {
+    const LoadedImage image = load_image(config_.kernel, "kernel");
+    const bool flat = is_flat_program(image);
+    if (!flat) check_bootable(image, "kernel");
+    adopt(
+        place_image(image, "kernel", flat ? std::optional(places_.flat) : std::nullopt, *layout_));
+    // As QEMU enters it: with the device tree in X0, which lies clear of what has no end known
+    // here.
+    linux_protocol_ |= flat;
   }
 
   /// Before all else, because their addresses are fixed. The first executable is the fallback
@@ -138,9 +149,8 @@ class BootPlanner {
     const LayoutItem item{"spin-table", {}};
     const MemoryRange page{*places_.spin_table, kSpinTableBytes};
     layout_->claim(item, page);
-    plan_.blobs.push_back(
-        whole_file(item, page.base,
-                   std::make_shared<const std::vector<std::uint8_t>>(spin_table_page())));
+    plan_.blobs.push_back(whole_file(
+        item, page.base, std::make_shared<const std::vector<std::uint8_t>>(spin_table_page())));
     tree_.reserve(page);
     plan_.secondary_entry = page.base;
   }
@@ -184,10 +194,9 @@ unsigned boot_el(const MachineConfig& config) {
 void check_machine_config(const MachineConfig& config) {
   const MachineType& type = machine_type(config.machine);
   if (config.cpus < 1 || config.cpus > kMaxCpus) {
-    throw ImageError("",
-                     std::to_string(config.cpus) + " CPUs are not possible on " +
-                         std::string(type.name()),
-                     "use -smp 1 to 8");
+    throw ImageError(
+        "", std::to_string(config.cpus) + " CPUs are not possible on " + std::string(type.name()),
+        "use -smp 1 to 8");
   }
   const unsigned el = boot_el(config);
   if (el != 1 && el != 2) {

@@ -306,8 +306,9 @@ class FvpBaserMachine final : public MachineType {
   }
 
   /// U-Boot's (include/configs/vexpress_aemv8.h).
-  LoadPlaces places(const std::vector<MemoryRange>&) const override {
-    return {.initrd = 0x0fe00000, .dtb = 0x0fc00000, .spin_table = kFvpSpinTable};
+  LoadPlaces places(const std::vector<MemoryRange>& ram) const override {
+    // Software for this board is linked to the start of RAM.
+    return {.initrd = 0x0fe00000, .flat = ram.front().base, .dtb = 0x0fc00000, .spin_table = kFvpSpinTable};
   }
 };
 

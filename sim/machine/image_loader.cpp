@@ -1,5 +1,6 @@
 #include "sim/machine/image_loader.h"
 
+#include <capstone/capstone.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ namespace {
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{4} << 30;
 constexpr std::size_t kReadChunk = std::size_t{1} << 20;
 constexpr std::size_t kRecognisedBytes = 64;  // Enough for an Image's or an ELF's magic.
+constexpr std::size_t kFlatProbe = 64;        // Bytes of code that make a file a program.
 
 class FileDescriptor {
  public:
@@ -191,9 +193,35 @@ LoadedImage load_image(const std::string& path, const std::string& role) {
 
 LoadedImage load_bootable_image(const std::string& path, const std::string& role) {
   LoadedImage image = load_image(path, role);
-  if (image.kind != ImageKind::raw) return image;
+  check_bootable(image, role);
+  return image;
+}
+
+bool is_flat_program(const LoadedImage& image) {
+  const std::vector<std::uint8_t>& bytes = *image.bytes;
+  if (image.kind != ImageKind::raw || bytes.size() < kFlatProbe || guess(bytes)) return false;
+  // Text decodes as instructions quite often.
+  const auto is_text = [](std::uint8_t byte) { return byte >= 0x20 ? byte < 0x7f : byte - 9 < 5; };
+  if (std::all_of(bytes.begin(), bytes.begin() + kFlatProbe, is_text)) return false;
+  csh handle = 0;
+  if (cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, &handle) != CS_ERR_OK) return false;
+  std::size_t decoded = 0;
+  for (std::size_t at = 0; at < kFlatProbe; at += 4) {
+    cs_insn* instruction = nullptr;
+    // UDF is what an image of zeros would be made of.
+    const bool udf = bytes[at + 2] == 0 && bytes[at + 3] == 0;
+    if (udf || cs_disasm(handle, bytes.data() + at, 4, at, 1, &instruction) != 1) break;
+    cs_free(instruction, 1);
+    ++decoded;
+  }
+  cs_close(&handle);
+  return decoded == kFlatProbe / 4;
+}
+
+void check_bootable(const LoadedImage& image, const std::string& role) {
+  if (image.kind != ImageKind::raw) return;
   const char* what = guess(*image.bytes);
-  throw ImageError(path,
+  throw ImageError(image.path,
                    role + " is neither an arm64 Image nor an AArch64 ELF" +
                        (what != nullptr ? std::string(" (it looks like ") + what + ")" : ""),
                    "load a flat binary with --load FILE@ADDRESS --entry ADDRESS");

@@ -49,9 +49,15 @@ struct LoadedImage {
 /// A gzip file that holds anything else (a compressed initrd) stays as it is and is `raw`.
 LoadedImage load_image(const std::string& path, const std::string& role);
 
-/// As load_image, for a file that must be executable: a `raw` file is an ImageError that says what
-/// the file looks like (an x86 bzImage, a 32-bit zImage, a uImage...).
+/// Throws the ImageError of a `raw` file where an executable is needed, which says what the file
+/// looks like (an x86 bzImage, a 32-bit zImage, a uImage...).
+void check_bootable(const LoadedImage& image, const std::string& role);
+/// load_image() and check_bootable().
 LoadedImage load_bootable_image(const std::string& path, const std::string& role);
+
+/// True if a `raw` file starts with A64 instructions, 16 of them, and with no known format's magic: a
+/// flat binary, as objcopy makes it.
+bool is_flat_program(const LoadedImage& image);
 
 /// Reads each file once, however many domains boot it.
 class ImageCache {

@@ -30,6 +30,7 @@ struct MachineMemory {
 /// Where files go that bring no address of their own.
 struct LoadPlaces {
   PhysAddr initrd = 0;
+  PhysAddr flat = 0;  ///< A kernel that is a flat binary, which says nothing of itself.
   /// Of the device tree of a Linux-protocol image; nothing: behind the initrd, or in its place.
   std::optional<PhysAddr> dtb;
   /// With Secondaries::together: where all CPUs but one wait while a Linux-protocol image starts.

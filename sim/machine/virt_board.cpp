@@ -278,7 +278,10 @@ class VirtMachine final : public MachineType {
   LoadPlaces places(const std::vector<MemoryRange>& ram) const override {
     std::uint64_t bytes = 0;
     for (const MemoryRange& bank : ram) bytes += bank.size;
-    return {.initrd = ram.front().base + std::min(bytes / 2, 128 * kMiB), .dtb = std::nullopt,
+    // QEMU's place for kernels without a header.
+    return {.initrd = ram.front().base + std::min(bytes / 2, 128 * kMiB),
+            .flat = ram.front().base + 0x80000,
+            .dtb = std::nullopt,
             .spin_table = std::nullopt};
   }
 };

@@ -48,6 +48,20 @@ TEST_F(BootTest, LinuxGoesWhereQemuPutsIt) {
   EXPECT_EQ(again.layout, plan.layout);
 }
 
+TEST_F(BootTest, FlatKernelsGoWhereQemuPutsThemAndGetTheTree) {
+  Bytes code(8192);
+  for (std::size_t at = 0; at < code.size(); at += 4) put<std::uint32_t>(code, at, 0xd503201f);  // NOP
+  config_.kernel = write("test.flat", code);
+  const BootPlan plan = plan_boot(config_);
+  EXPECT_EQ(plan.entry, 0x40080000u);
+  EXPECT_EQ(blob(plan, "kernel")->bytes.size(), code.size());
+  EXPECT_EQ(plan.x[0], plan.dtb_address);
+  EXPECT_EQ(plan.dtb_address, 0x48000000u);
+  config_.machine = "fvp-baser";
+  config_.cpu.clear();
+  EXPECT_EQ(plan_boot(config_).entry, 0u);
+}
+
 TEST_F(BootTest, WithoutInitrdTheTreeTakesItsPlace) {
   EXPECT_EQ(plan_boot(config_).dtb_address, 0x48000000u);
   config_.ram_bytes = 128 * kMiB;

@@ -54,6 +54,25 @@ TEST_F(ImageLoaderTest, LeavesGzipAroundAnythingElsePacked) {
   EXPECT_EQ(*image.bytes, packed);
 }
 
+TEST_F(ImageLoaderTest, FlatProgramsBeginWithSixteenInstructions) {
+  const auto is_flat = [&](const Bytes& bytes) {
+    return is_flat_program(load_image(write("flat", bytes), "kernel"));
+  };
+  Bytes code(64);
+  for (std::size_t at = 0; at < code.size(); at += 4) put<std::uint32_t>(code, at, 0xd503201f);  // NOP
+  EXPECT_TRUE(is_flat(code));
+  EXPECT_FALSE(is_flat(Bytes(code.begin(), code.end() - 1))) << "too short to tell";
+  put<std::uint32_t>(code, 60, 0x03020100);
+  EXPECT_FALSE(is_flat(code)) << "the last word is unallocated";
+  put<std::uint32_t>(code, 60, 0x1234);
+  EXPECT_FALSE(is_flat(code)) << "the last word is UDF";
+  EXPECT_FALSE(is_flat(Bytes(4096, 0)));
+  std::string text;
+  while (text.size() < 64) text += "hello, hello\n";
+  EXPECT_FALSE(is_flat(Bytes(text.begin(), text.end())));
+  EXPECT_FALSE(is_flat(make_image(4096, 8192)));
+}
+
 TEST_F(ImageLoaderTest, UnpacksSeveralGzipMembersAndIgnoresWhatFollows) {
   Bytes packed = gzip(make_image(4096, 8192));
   const Bytes second = gzip(Bytes(100, 0x77));
