@@ -124,8 +124,11 @@ bool needs_interception(std::uint32_t word, Interception interception) {
 }
 
 bool uses_fp(std::uint32_t word) {
+  // Bits 31 to 28 that "Data processing, scalar floating-point and Advanced SIMD" has (DDI 0487
+  // C4.1). What is unallocated does not trap, and text often holds addresses that begin with 0xffff.
+  constexpr std::uint32_t kAllocated = 0x1aff;
   const unsigned op0 = (word >> 25) & 0xf;
-  if ((op0 & 7) == 7) return true;                                     // Data processing
+  if ((op0 & 7) == 7) return ((kAllocated >> (word >> 28)) & 1) != 0;  // Data processing
   if ((op0 & 5) == 4) return ((word >> 26) & 1) != 0;                  // Loads and stores
   return (word & 0xffdfffc0) == 0xd51b4400;                            // FPCR, FPSR
 }

@@ -77,6 +77,25 @@ TEST_F(CodePagesTest, InterceptionFollowsWhatTheEngineMustNotDecide) {
   EXPECT_TRUE(needs_interception(mrs(reg::ESR_EL1), {.vhe = true})) << "ESR_EL2 for a VHE host";
 }
 
+TEST_F(CodePagesTest, FloatingPointWordsAreTheAllocatedOnes) {
+  for (const std::uint32_t word : {0x1e622820u,    // FADD D0, D1, D2
+                                   0x4ea28420u,    // ADD V0.4S, V1.4S, V2.4S
+                                   0x9e670000u,    // FMOV D0, X0
+                                   0xce8308a0u,    // SHA-512 and SHA-3: RAX1, EOR3...
+                                   0x4e284820u,    // AESE V0.16B, V1.16B
+                                   0x3dc00000u,    // LDR Q0, [X0]
+                                   0x6d400400u,    // LDP D0, D1, [X0]
+                                   0xd53b4400u}) {  // MRS X0, FPCR
+    EXPECT_TRUE(uses_fp(word)) << std::hex << word;
+  }
+  for (const std::uint32_t word : {0xffff8000u,    // The upper half of an address in the kernel.
+                                   0xdeadbeefu, 0x8e000000u, 0xae000000u,
+                                   0xd503201fu,    // NOP
+                                   0xf9400000u}) {  // LDR X0, [X0]
+    EXPECT_FALSE(uses_fp(word)) << std::hex << word;
+  }
+}
+
 TEST_F(CodePagesTest, SamplingPointsEndBlocksInEveryEngine) {
   for (const std::uint32_t word : {
            0x14000001u /* b */, 0x94000001u /* bl */, 0x54000020u /* b.eq */, 0xb4000020u /* cbz */,
