@@ -14,7 +14,6 @@
 #include "sim/cli/console.h"
 #include "sim/cli/device_recordings.h"
 #include "sim/cli/input_files.h"
-#include "sim/cli/input_gate.h"
 #include "sim/cli/log.h"
 #include "sim/cli/mpu_report_file.h"
 #include "sim/cli/tarmac_files.h"
@@ -29,6 +28,7 @@
 #include "sim/report/run_facts.h"
 #include "sim/report/stats.h"
 #include "sim/rerun/uart_scripts.h"
+#include "sim/scenario/input_gate.h"
 #include "sim/trace/trace_file.h"
 
 namespace trapline {
@@ -53,15 +53,6 @@ bool is_interactive(const Scenario& scenario, const std::optional<InputRecording
   if (scenario.interactive) return *scenario.interactive;
   return std::any_of(scenario.uarts.begin(), scenario.uarts.end(), on_stdio) &&
          isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-}
-
-Limits limits_of(const Scenario& scenario, bool interactive) {
-  const Limits none;
-  const Limits& file = interactive ? none : scenario.limits;
-  const Limits& forced = scenario.forced_limits;
-  return {forced.instructions != none.instructions ? forced.instructions : file.instructions,
-          forced.virtual_time != none.virtual_time ? forced.virtual_time : file.virtual_time,
-          forced.host_seconds != none.host_seconds ? forced.host_seconds : file.host_seconds};
 }
 
 void check_uarts(const Scenario& scenario) {
@@ -126,7 +117,7 @@ class RunSession {
 
 RunSession::RunSession(const Scenario& scenario)
     : scenario_(scenario),
-      replayed_(read_input_recording(scenario)),
+      replayed_(open_input_recording(scenario)),
       interactive_(is_interactive(scenario, replayed_)),
       at_terminal_(interactive_ && !replayed_ && isatty(STDIN_FILENO)),
       recordings_(scenario),
@@ -154,9 +145,8 @@ RunSession::RunSession(const Scenario& scenario)
   hooks.interactive =
       !replayed_ &&
       (interactive_ ||
-       std::any_of(scenario.uarts.begin(), scenario.uarts.end(), [](const UartSpec& u) {
-         return u.backend.kind == UartBackendSpec::Kind::pty;
-       }));
+       std::any_of(scenario.uarts.begin(), scenario.uarts.end(),
+                   [](const UartSpec& u) { return u.backend.kind == UartBackendSpec::Kind::pty; }));
   machine_ = std::make_unique<Machine>(scenario.machine, std::move(hooks));
   recordings_.check();
   open_gate();
@@ -171,8 +161,7 @@ bool RunSession::reads_stdin(const UartSpec& uart) const {
 }
 
 void RunSession::add_uart(unsigned index, const UartSpec& uart) {
-  hosts_.push_back(
-      std::make_unique<UartHost>(index, uart.backend, reads_stdin(uart), terminal_));
+  hosts_.push_back(std::make_unique<UartHost>(index, uart.backend, reads_stdin(uart), terminal_));
   scripts_.output(index).add(hosts_.back()->output());
   if (!hosts_.back()->announcement().empty()) say("trapline: " + hosts_.back()->announcement());
 }
@@ -188,9 +177,9 @@ void RunSession::open_tarmac(MachineHooks& hooks) {
 void RunSession::open_trace() {
   if (scenario_.trace_path.empty()) return;
   TraceHeader header{run_facts(scenario_), scenario_.trace_events};
-  if (interactive_) std::erase_if(header.facts, [](const auto& fact) {  // Keys cannot be typed again.
-    return is_argument_fact(fact.first);
-  });
+  if (interactive_ && !replayed_) {  // Keys cannot be typed again.
+    std::erase_if(header.facts, [](const auto& fact) { return is_argument_fact(fact.first); });
+  }
   if (scenario_.trace_path == "-") {
     trace_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
   } else {

@@ -116,7 +116,7 @@ std::string instruction_text(const DiffOptions& options, const DiffOptions& name
                                         difference.recorded_a, recorded, environment);
     const RerunSide side_b = rerun_side(names.b, options.b, b, options.rerun_b,
                                         difference.recorded_b, recorded, environment);
-    const Partings partings = find_partings(side_a, side_b);
+    const Partings partings = find_partings(side_a, side_b, difference.checkpoints);
     return partings_text(partings, symbols_of(options, side_a.scenario),
                          symbols_of(options, side_b.scenario));
   } catch (const RerunError& error) {

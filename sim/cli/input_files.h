@@ -1,26 +1,18 @@
-// `--record-input` and `--replay-input`: what came from outside, on disk.
+// `--record-input` and `--replay-input`, as a user meets them.
 #pragma once
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "sim/cli/console.h"
-#include "sim/cli/input_gate.h"
-#include "sim/scenario/scenario.h"
+#include "sim/rerun/input_recording.h"
 #include "sim/trace/trace_file.h"
 
 namespace trapline {
 
-/// What entered a run.
-struct InputRecording {
-  bool interactive = false;  ///< The run was interactive, so this one goes by the same rules.
-  std::vector<HostInput> inputs;
-};
-
 /// The recording that `scenario` replays, if it does. Says on standard error in which facts the
 /// recorded run differs from this one. Throws TraceError.
-std::optional<InputRecording> read_input_recording(const Scenario& scenario);
+std::optional<InputRecording> open_input_recording(const Scenario& scenario);
 
 class InputRecorder {
  public:

@@ -1,6 +1,7 @@
 // Watching single instructions, for traces. From a little before the first one of interest to the
-// last, a hook before each one notes it; whether it was executed shows in the count of retired instructions at the next one, or where the CPU leaves the engine.
-// Nothing here translates an address that the guest did not, so a watched run is like any other.
+// last, a hook before each one notes it; whether it was executed shows in the count of retired
+// instructions at the next one, or where the CPU leaves the engine. Nothing here translates an
+// address that the guest did not, so a watched run is like any other.
 #include <algorithm>
 #include <cstring>
 
@@ -36,8 +37,8 @@ void UnicornCpu::change_watch() {
   if (watching_) {
     uc_hook_del(engine_, watch_hook_);
   } else {
-    uc_hook_add(engine_, &watch_hook_, UC_HOOK_CODE, reinterpret_cast<void*>(&watch_callback),
-                this, 1, 0);
+    uc_hook_add(engine_, &watch_hook_, UC_HOOK_CODE, reinterpret_cast<void*>(&watch_callback), this,
+                1, 0);
   }
   watching_ = !watching_;
   uc_ctl_flush_tb(engine_);
@@ -62,6 +63,8 @@ void UnicornCpu::watch(VirtAddr pc) {
   instruction.pc = pc;
   instruction.pa = known_physical(pc).value_or(pc);
   instruction.word = *word;
+  // Data processing, scalar FP and SIMD (DDI 0487 C4.1).
+  if ((*word >> 25 & 7) == 7) instruction.vector.emplace().reg = *word & 31;
   const std::optional<LoadStore> access = decode_load_store(*word);
   if (!access || !(access->reads() || access->writes()) || access->total_bytes() == 0) return;
   emulated_pc_ = pc;
@@ -79,6 +82,11 @@ void UnicornCpu::deliver_watched(std::uint64_t retired) {
     watched_->sp = get_sp();
     watched_->pstate = pstate();
     if (watched_->memory && !read_watched(*watched_->memory)) watched_->memory.reset();
+    if (watched_->vector) {
+      const Vector128 v = get_v(watched_->vector->reg);
+      watched_->vector->low = v.low;
+      watched_->vector->high = v.high;
+    }
     watcher_->on_instruction(*watched_);
   }
   watched_.reset();

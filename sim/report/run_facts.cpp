@@ -139,7 +139,7 @@ Facts run_facts(const Scenario& scenario) {
     facts.add(fmt::format("script.{}", n), digest.text());
   }
   if (!scenario.replay_input.empty()) {
-    facts.add("input", file_digest(scenario.replay_input));
+    facts.add(std::string(kInputFact), file_digest(scenario.replay_input));
   }
   for (std::size_t n = 0; n < scenario.arguments.size(); ++n) {
     facts.add(fmt::format("{}{}", kArgumentPrefix, n), scenario.arguments[n]);

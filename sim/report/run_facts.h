@@ -18,6 +18,9 @@ namespace trapline {
 /// they were given.
 std::vector<std::pair<std::string, std::string>> run_facts(const Scenario& scenario);
 
+/// Input from outside that is replayed.
+inline constexpr std::string_view kInputFact = "input";
+
 /// Says how a run was asked for and not what it was made of.
 bool is_argument_fact(std::string_view name);
 

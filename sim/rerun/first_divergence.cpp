@@ -31,8 +31,11 @@ std::uint32_t number(ProbeMessage type) {
 class Side {
  public:
   /// `other`: its channels must not stay open in this side's process. Throws RerunError.
-  Side(const RerunSide& what, const WatchedMemory& different, Side* other) : name_(what.name) {
+  Side(const RerunSide& what, const WatchedMemory& different, const CopySchedule& schedule,
+       Side* other)
+      : name_(what.name), schedule_(schedule) {
     ProbeChannels theirs;
+    theirs.schedule = schedule;
     const auto connect = [](Channel& here, Channel& there) {
       auto [one, two] = Channel::make_pair();
       here = std::move(one);
@@ -84,7 +87,7 @@ class Side {
 
   /// To the copy before checkpoint `order.from`.
   void give(const ProbeOrder& order) {
-    copy_ = &copies_[ProbeChannels::copy_of(order.from) % ProbeChannels::kCopies];
+    copy_ = &copies_[schedule_.copy_of(order.from) % ProbeChannels::kCopies];
     copy_->send_value(number(ProbeMessage::order), order);
   }
   void ask_for_more() { copy_->send(number(ProbeMessage::more)); }
@@ -120,6 +123,7 @@ class Side {
   }
 
   std::string name_;
+  CopySchedule schedule_;
   Channel reports_;
   std::vector<Channel> copies_;
   Channel* copy_ = nullptr;
@@ -180,7 +184,7 @@ bool RerunSide::same_machine(const RerunSide& other) const {
     auto facts = run_facts(scenario);
     std::erase_if(facts, [](const auto& fact) {
       return is_argument_fact(fact.first) || fact.first.starts_with("image.") ||
-             fact.first.starts_with("script.");
+             fact.first.starts_with("script.") || fact.first == kInputFact;
     });
     return facts;
   };
@@ -192,12 +196,13 @@ bool PartingStep::same(const PartingStep& other) const {
   return !instruction && !other.instruction && event == other.event;
 }
 
-Partings find_partings(const RerunSide& what_a, const RerunSide& what_b) {
+Partings find_partings(const RerunSide& what_a, const RerunSide& what_b, std::uint64_t parting) {
   const BootPlan plan_a = plan_boot(what_a.scenario.machine);
   const BootPlan plan_b = plan_boot(what_b.scenario.machine);
   const WatchedMemory different = memory_differences(plan_a, plan_b);
   const Descendants descendants;
-  Side a(what_a, different, nullptr), b(what_b, different, &a);
+  const CopySchedule schedule(parting);
+  Side a(what_a, different, schedule, nullptr), b(what_b, different, schedule, &a);
   std::optional<Parting> first;
   ProbeReport common;
   const auto look = [&](std::uint64_t reach) {
@@ -222,7 +227,7 @@ Partings find_partings(const RerunSide& what_a, const RerunSide& what_b) {
     }
     if (in_a.ended) return {first.value_or(Parting{}), {}};
     common = in_a;
-    if (ProbeChannels::has_copy(in_a.checkpoint)) {
+    if (schedule.has(in_a.checkpoint)) {
       a.confirm();
       b.confirm();
     }

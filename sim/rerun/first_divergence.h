@@ -24,7 +24,7 @@ struct RerunSide {
   Scenario scenario;
   ProbeTrace trace;  ///< That it must repeat.
 
-  /// Alike in everything but images and scripts.
+  /// Alike in everything but images and input.
   bool same_machine(const RerunSide& other) const;
 };
 
@@ -56,8 +56,10 @@ struct Partings {
   std::optional<Parting> nearest;
 };
 
-/// Runs both sides again, each in a process of its own, and stops where their events part. Throws
-/// RerunError, and ImageError for images that cannot be read.
-Partings find_partings(const RerunSide& a, const RerunSide& b);
+/// Runs both sides again, each in a process of its own, and stops where their events part.
+/// `parting` is the number of checkpoints that their traces have in common, so that few places to
+/// go back to are needed before; 0 if that is not known. Throws RerunError, and ImageError for
+/// images that cannot be read.
+Partings find_partings(const RerunSide& a, const RerunSide& b, std::uint64_t parting);
 
 }  // namespace trapline

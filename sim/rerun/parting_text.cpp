@@ -80,6 +80,12 @@ class Writer {
     for (unsigned n = 0; n < a.x.size(); ++n) value(fmt::format("x{}", n), a.x[n], b.x[n]);
     value("sp", a.sp, b.sp);
     value("pstate", a.pstate, b.pstate);
+    if (a.vector && b.vector &&
+        (a.vector->low != b.vector->low || a.vector->high != b.vector->high)) {
+      text_ += fmt::format("   {:7} a {:#018x}{:016x}  b {:#018x}{:016x}\n",
+                           fmt::format("v{}", a.vector->reg), a.vector->high, a.vector->low,
+                           b.vector->high, b.vector->low);
+    }
     if (same_memory(a, b)) return;
     text_ += fmt::format("   {:7} a {}\n   {:7} b {}\n", "memory",
                          a.memory ? memory_text(*a.memory) : "not accessed", "",
@@ -138,6 +144,10 @@ std::vector<std::string> different_parts(const ExecutedInstruction& a,
   part("sp", a.sp == b.sp);
   part("pstate", a.pstate == b.pstate);
   part("memory", same_memory(a, b));
+  if (a.vector && b.vector && a.vector->reg == b.vector->reg) {
+    part(fmt::format("v{}", a.vector->reg),
+         a.vector->low == b.vector->low && a.vector->high == b.vector->high);
+  }
   return parts;
 }
 

@@ -15,6 +15,7 @@
 
 #include "sim/machine/machine.h"
 #include "sim/machine/machine_type.h"
+#include "sim/rerun/input_recording.h"
 #include "sim/rerun/uart_scripts.h"
 #include "sim/trace/digest.h"
 #include "sim/trace/event_text.h"
@@ -144,7 +145,7 @@ void Probe::on_checkpoint(const Event& event) {
   ++checkpoint_;
   if (order_) return reach(checkpoint_);
   report(event, false);
-  if (ProbeChannels::has_copy(checkpoint_)) make_copy();
+  if (channels_.schedule.has(checkpoint_)) make_copy();
 }
 
 void Probe::report(const Event& event, bool ended) {
@@ -272,21 +273,25 @@ void Probe::finish_copy() {
 void Probe::run(const Scenario& given) {
   Scenario scenario = given;
   scenario.uarts.resize(machine_type(scenario.machine.machine).uarts());
-  std::optional<UartScripts> scripts(std::in_place, scenario.uarts, false);
+  const std::optional<InputRecording> replayed = read_input_recording(scenario);
+  const bool interactive = replayed && replayed->interactive;
+  std::optional<UartScripts> scripts(std::in_place, scenario.uarts, interactive);
   MachineHooks hooks;
   for (unsigned n = 0; n < scenario.uarts.size(); ++n) hooks.uarts.push_back(&scripts->output(n));
   hooks.sinks.push_back(this);
   hooks.instructions = this;
   Machine machine(scenario.machine, std::move(hooks));
+  // Before the scripts, as in `trapline run`: the order of what falls due at one time.
+  InputGate gate(machine.clock(), scenario.machine.cpu_hz,
+                 {.receive =
+                      [&](unsigned uart, std::uint8_t byte) {
+                        return machine.uart_input(uart, {&byte, 1});
+                      },
+                  .quit = [&] { machine.stop(ExitReason::user_quit); }});
+  if (replayed) gate.play(replayed->inputs);
   scripts->attach(machine);
   make_copy();
-  Limits limits = scenario.limits;
-  if (scenario.forced_limits.instructions != Limits{}.instructions) {
-    limits.instructions = scenario.forced_limits.instructions;
-  }
-  if (scenario.forced_limits.virtual_time != Limits{}.virtual_time) {
-    limits.virtual_time = scenario.forced_limits.virtual_time;
-  }
+  Limits limits = limits_of(scenario, interactive);
   limits.host_seconds = 0;
   machine.run(limits);
   if (order_) finish_copy();
@@ -315,6 +320,10 @@ std::uint64_t hash_of(const ExecutedInstruction& instruction) {
     add(instruction.memory->va);
     add(instruction.memory->pa);
     for (unsigned n = 0; n < instruction.memory->bytes; ++n) add(instruction.memory->data[n]);
+  }
+  if (instruction.vector) {
+    add(instruction.vector->low);
+    add(instruction.vector->high);
   }
   return hash;
 }

@@ -3,8 +3,8 @@
 // Two runs of one program are alike until something differs that a CPU takes in: a byte of memory
 // that was loaded differently, a device's answer, a system register, an interrupt. So the run goes
 // at full speed with the bytes that differ watched, and reports at each checkpoint whether they
-// were used, and a hash of the rest. Every so many checkpoints the process makes a copy of itself
-// (fork) that waits: a place to go back to. When the comparing process knows between which
+// were used, and a hash of the rest. At some checkpoints the process makes a copy of itself (fork)
+// that waits: a place to go back to. When the comparing process knows between which
 // checkpoints the runs parted, it sends an order to the copies before that; they go on from there
 // and report each instruction. So a difference at the end of a long run costs that run once, and a
 // moment.
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sim/rerun/channel.h"
+#include "sim/rerun/copy_schedule.h"
 #include "sim/scenario/scenario.h"
 #include "sim/trace/event_schema.h"
 #include "sim/trace/instruction.h"
@@ -67,20 +68,12 @@ enum class ProbeMessage : std::uint32_t {
 /// The channels of one side, from the comparing process's point of view.
 struct ProbeChannels {
   static constexpr unsigned kCopies = 3;
-  /// The last copy at a checkpoint or before it, counted from 0 at the beginning. They lie a few
-  /// hundredths of a second apart, and further apart late in a long run, as each costs page faults.
-  static constexpr std::uint64_t copy_of(std::uint64_t checkpoint) {
-    constexpr std::uint64_t kFew = 16, kMany = 64, kLate = 512;
-    return checkpoint < kLate ? checkpoint / kFew : kLate / kFew + (checkpoint - kLate) / kMany;
-  }
-  static constexpr bool has_copy(std::uint64_t checkpoint) {
-    return checkpoint == 0 || copy_of(checkpoint) != copy_of(checkpoint - 1);
-  }
   /// Hashes sent at once; the copy waits for an answer then.
   static constexpr std::size_t kBatch = 8192;
 
   Channel reports;
   std::vector<Channel> copies;  ///< Copy n's: n % kCopies.
+  CopySchedule schedule{};
 };
 
 /// A hash of all that an instruction was and did.

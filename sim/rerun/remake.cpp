@@ -28,6 +28,8 @@ std::string changes(const std::vector<std::pair<std::string, std::string>>& then
   }
   for (const auto& [name, value] : now) {
     if (is_argument_fact(name) || find(then, name) != then.end()) continue;
+    // What was typed then may be replayed now; the run has to repeat the trace in any case.
+    if (name == kInputFact) continue;
     text += fmt::format("{}{} is '{}' and was not there", text.empty() ? "" : "; ", name, value);
   }
   return text;

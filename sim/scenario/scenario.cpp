@@ -73,7 +73,8 @@ UartBackendSpec parse_uart_backend(std::string_view text) {
   if (text.starts_with("file:") && text.size() > 5) {
     return {Kind::file, std::string(text.substr(5))};
   }
-  throw std::invalid_argument(fmt::format("'{}' is not stdio, lines, null, pty or file:PATH", text));
+  throw std::invalid_argument(
+      fmt::format("'{}' is not stdio, lines, null, pty or file:PATH", text));
 }
 
 std::string_view exit_reason_name(ExitReason reason) {
@@ -127,8 +128,7 @@ TarmacSpec parse_tarmac(std::string_view text) {
     } else if (item.key == "to") {
       spec.to = parse_count(item.value);
     } else {
-      throw std::invalid_argument(
-          fmt::format("'{}' is not one of file, from, to", item.key));
+      throw std::invalid_argument(fmt::format("'{}' is not one of file, from, to", item.key));
     }
   }
   if (spec.path.empty()) throw std::invalid_argument("no file is named");
@@ -235,6 +235,15 @@ bool parse_counter(std::string_view text) {
     throw std::invalid_argument(fmt::format("'{}' is not firmware or hardware", text));
   }
   return text == "hardware";
+}
+
+Limits limits_of(const Scenario& scenario, bool interactive) {
+  const Limits none;
+  const Limits& file = interactive ? none : scenario.limits;
+  const Limits& forced = scenario.forced_limits;
+  return {forced.instructions != none.instructions ? forced.instructions : file.instructions,
+          forced.virtual_time != none.virtual_time ? forced.virtual_time : file.virtual_time,
+          forced.host_seconds != none.host_seconds ? forced.host_seconds : file.host_seconds};
 }
 
 void check_has_image(const Scenario& scenario) {

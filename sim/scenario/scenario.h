@@ -180,6 +180,9 @@ bool parse_counter(std::string_view text);
 /// ScenarioError.
 void check_scenario(const Scenario& scenario);
 
+/// Where its run ends at the latest; an interactive one by the command line alone.
+Limits limits_of(const Scenario& scenario, bool interactive);
+
 /// Checks that there is something to run. Throws ScenarioError.
 void check_has_image(const Scenario& scenario);
 

@@ -20,6 +20,12 @@ struct MemoryContents {
   std::array<std::uint8_t, kMostBytes> data{};
 };
 
+/// A SIMD&FP register after an instruction.
+struct VectorResult {
+  unsigned reg = 0;
+  std::uint64_t low = 0, high = 0;
+};
+
 struct ExecutedInstruction {
   unsigned cpu = 0;
   El el = El::el0;      ///< In which it was executed.
@@ -35,6 +41,9 @@ struct ExecutedInstruction {
   std::uint32_t pstate = 0;
   /// Absent for instructions that do not access memory or access a device.
   std::optional<MemoryContents> memory{};
+  /// The register that bits [4:0] name, for SIMD&FP instructions that are no loads or stores: where
+  /// it is not the destination, it has not changed.
+  std::optional<VectorResult> vector{};
 };
 
 /// Instructions of each CPU, by their number; both ends inclusive.
@@ -91,11 +100,11 @@ class InstructionSink {
   virtual InstructionWindow window() const = 0;
   virtual void on_instruction(const ExecutedInstruction& instruction) = 0;
 
-  /// RAM whose use is of interest; null: none. Accesses to its pages are slow. Bytes that are stored
-  /// to leave it. Asked for once.
+  /// RAM whose use is of interest; null: none. Accesses to its pages are slow. Bytes that are
+  /// stored to leave it. Asked for once.
   virtual WatchedMemory* watched_memory() { return nullptr; }
-  /// An instruction reads watched bytes, or is made of them (it may be reported before and yet not be
-  /// executed), or a translation-table walk reads them.
+  /// An instruction reads watched bytes, or is made of them (it may be reported before and yet not
+  /// be executed), or a translation-table walk reads them.
   virtual void on_watched_use(PhysAddr) {}
   /// A page with watched bytes was accessed otherwise; `instructions` are those of the CPU.
   virtual void on_watched_page(PhysAddr, std::uint64_t /*instructions*/) {}

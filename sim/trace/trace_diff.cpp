@@ -50,7 +50,10 @@ TraceDifference compare_traces(TraceReader& a, TraceReader& b, const EventSet& e
       break;
     }
     ++result.common;
-    if (in_a.event.kind == EventKind::checkpoint) result.checkpoint = in_a;
+    if (in_a.event.kind == EventKind::checkpoint) {
+      result.checkpoint = in_a;
+      ++result.checkpoints;
+    }
     before.push_back(in_a);
     if (before.size() > context) before.pop_front();
   }

@@ -17,6 +17,7 @@ struct TraceDifference {
   std::uint64_t common = 0;                ///< Events compared and found equal.
   std::vector<StoredEvent> before;         ///< The last of them, oldest first.
   std::optional<StoredEvent> checkpoint;   ///< The last checkpoint among them.
+  std::uint64_t checkpoints = 0;           ///< How many of them are checkpoints.
   /// From the first difference on. Both empty: no event differs. One empty: that trace ends there.
   std::vector<StoredEvent> a, b;
   EventSet events;                         ///< What was compared.

@@ -58,21 +58,27 @@ class Input(unittest.TestCase):
                                stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
         return again
 
-    def type_at_terminal(self, keys, *options):
-        """A session at a pseudo-terminal; keys arrive at random times. Its output and digest."""
+    def type_at_terminal(self, keys, *options, wait_for=b""):
+        """A session at a pseudo-terminal; keys arrive at random times, the last one when `wait_for` was
+        put out. Its output and digest."""
         master, slave = pty.openpty()
         tty.setraw(slave)
         session = subprocess.Popen(self.command("--record-input", self.path("input"),
                                                 "--interactive", *options),
                                    stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         os.close(slave)
-        for key in keys:
+        before = b""
+        for n, key in enumerate(keys):
             time.sleep(random.uniform(0, 0.15))
+            while n == len(keys) - 1 and wait_for not in before:
+                byte = os.read(session.stdout.fileno(), 1)
+                self.assertTrue(byte, "the session has ended")
+                before += byte
             os.write(master, key)
         output, errors = session.communicate(timeout=100)
         os.close(master)
         self.assertEqual(session.returncode, 0, errors)
-        return output, self.digest(errors)
+        return before + output, self.digest(errors)
 
     def check_replay(self, output, digest, *options):
         for _ in range(2):
@@ -93,7 +99,7 @@ class Input(unittest.TestCase):
         self.check_replay(output, digest, "--smp", "4")
 
     def test_the_user_quits(self):
-        output, digest = self.type_at_terminal([b"bye", b"\x01", b"x"])
+        output, digest = self.type_at_terminal([b"bye", b"\x01", b"x"], wait_for=b"bye")
         self.assertIn(b"bye", output)
         self.check_replay(output, digest)
 
@@ -114,6 +120,38 @@ class Input(unittest.TestCase):
                                capture_output=True, timeout=100)
         self.assertEqual(again.returncode, 0, again.stderr)
         self.assertEqual(self.digest(again.stderr), self.digest(live.stderr))
+
+    def test_runs_with_other_input_are_compared(self):
+        """`trace diff` does the sessions again from what was recorded of them."""
+        live = subprocess.run(self.command("--batch", "--record-input", self.path("a")),
+                              input=b"one two q", capture_output=True, timeout=100)
+        self.assertEqual(live.returncode, 0, live.stderr)
+        with open(self.path("a")) as a, open(self.path("b"), "w") as b:
+            b.write(a.read().replace("byte=0x77", "byte=0x6f"))
+        for name in "ab":
+            again = subprocess.run(self.command("--replay-input", self.path(name), "--trace",
+                                                self.path(name + ".ttb")),
+                                   stdin=subprocess.DEVNULL, capture_output=True, timeout=100)
+            self.assertEqual(again.returncode, 0, again.stderr)
+            if name == "a":
+                self.assertEqual(self.digest(again.stderr), self.digest(live.stderr))
+        found = subprocess.run([TRAPLINE, "trace", "diff", self.path("a.ttb"), self.path("b.ttb")],
+                               capture_output=True, text=True, timeout=100)
+        self.assertEqual(found.returncode, 1, found.stderr)
+        # ldr w4, [x1]
+        self.assertRegex(found.stdout, r"first instruction that differs: cpu0 insn \d+ pc "
+                                       r"0x40200014: x4\n +x4 +a 0x0+77  b 0x0+6f\n")
+
+    def test_a_session_is_compared_by_its_recording(self):
+        for name, key in (("a", b"x"), ("b", b"y")):
+            self.type_at_terminal([b"k", key, b"q"], "--trace", self.path(name + ".ttb"))
+            os.rename(self.path("input"), self.path(name))
+        again = [f"--rerun-{name}=" + " ".join(self.command("--replay-input", self.path(name))[2:])
+                 for name in "ab"]
+        found = subprocess.run([TRAPLINE, "trace", "diff", self.path("a.ttb"), self.path("b.ttb"),
+                                *again], capture_output=True, text=True, timeout=100)
+        self.assertEqual(found.returncode, 1, found.stderr)
+        self.assertIn("first instruction that differs: cpu0 insn", found.stdout)
 
     def test_another_run_is_named(self):
         subprocess.run(self.command("--batch", "--record-input", self.path("input")), input=b"q",

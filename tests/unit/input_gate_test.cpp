@@ -1,5 +1,5 @@
 // Input from outside: when it enters, and that a recording of it enters at the same times.
-#include "sim/cli/input_gate.h"
+#include "sim/scenario/input_gate.h"
 
 #include <gtest/gtest.h>
 

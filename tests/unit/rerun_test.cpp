@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "sim/rerun/channel.h"
+#include "sim/rerun/copy_schedule.h"
 #include "sim/rerun/memory_differences.h"
 #include "sim/rerun/parting_text.h"
 #include "sim/rerun/remake.h"
@@ -89,6 +90,27 @@ TEST(Channel, CarriesWholeMessages) {
   EXPECT_FALSE(there.send(1));
 }
 
+TEST(CopySchedule, LeavesFewCopiesAndNoneFarBehind) {
+  const CopySchedule schedule;
+  std::uint64_t last = 0, copies = 0;
+  for (std::uint64_t at = 0; at < 4000; ++at) {
+    if (schedule.has(at)) last = at, ++copies;
+    EXPECT_EQ(schedule.copy_of(at), copies - 1);
+    EXPECT_LE(at - last, std::max<std::uint64_t>(16, at / 2)) << at;
+  }
+  EXPECT_TRUE(schedule.has(0));
+  EXPECT_LT(copies, 10u);
+}
+
+TEST(CopySchedule, LeavesOneWhereTheRunsPart) {
+  const CopySchedule schedule(3700);
+  for (const std::uint64_t at : {3636u, 3684u, 3696u, 3700u}) EXPECT_TRUE(schedule.has(at)) << at;
+  EXPECT_EQ(schedule.copy_of(3699), schedule.copy_of(3696));
+  EXPECT_EQ(schedule.copy_of(3700), schedule.copy_of(3696) + 1);
+  EXPECT_TRUE(CopySchedule(3).has(3));
+  EXPECT_EQ(CopySchedule(1).copy_of(1), 1u);
+}
+
 ExecutedInstruction instruction(VirtAddr pc, std::uint64_t x0) {
   ExecutedInstruction one;
   one.el = El::el2;
@@ -107,6 +129,23 @@ TEST(PartingText, NamesWhatDiffers) {
   b.memory = MemoryContents{};
   EXPECT_NE(hash_of(a), hash_of(b));
   EXPECT_EQ(different_parts(a, b), (std::vector<std::string>{"instruction", "x0", "memory"}));
+}
+
+TEST(PartingText, ComparesVectorRegisters) {
+  ExecutedInstruction a = instruction(0x1000, 1);
+  a.vector = VectorResult{7, 1, 2};
+  ExecutedInstruction b = a;
+  EXPECT_EQ(hash_of(a), hash_of(b));
+  b.vector->high = 3;
+  EXPECT_NE(hash_of(a), hash_of(b));
+  EXPECT_EQ(different_parts(a, b), std::vector<std::string>{"v7"});
+  Partings partings;
+  partings.first.kind = Parting::Kind::instruction;
+  partings.first.a = {{a, {}}};
+  partings.first.b = {{b, {}}};
+  EXPECT_NE(partings_text(partings, {}, {})
+                .find("v7      a 0x00000000000000020000000000000001  b 0x0000000000000003"),
+            std::string::npos);
 }
 
 TEST(PartingText, NamesTheInstructionBehindEventsThatDiffer) {

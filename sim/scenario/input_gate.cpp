@@ -1,4 +1,4 @@
-#include "sim/cli/input_gate.h"
+#include "sim/scenario/input_gate.h"
 
 #include <spdlog/fmt/fmt.h>
 
