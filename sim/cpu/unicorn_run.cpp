@@ -390,7 +390,7 @@ PauseReason UnicornCpu::run(const Slice& slice) {
   events_.set_source(this);
   timeline_.set_source(this);
   if (paused == PauseReason::wait_for_interrupt || paused == PauseReason::wait_for_event) {
-    observe(EventKind::wake, paused == PauseReason::wait_for_event);
+    observe(EventKind::wake, paused == PauseReason::wait_for_event, timeline_.now());
   }
   set_attention();
   VirtAddr at = pc();

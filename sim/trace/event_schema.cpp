@@ -63,7 +63,9 @@ constexpr std::array kSchemas{
     EventSchema{
         EventKind::psci, "psci", {{{"function", kA}, {"x1", kB}, {"x2", kC}, {"x3", kD}}}},
     EventSchema{EventKind::wait, "wait", {{{"wfe", kA, Form::decimal}}}},
-    EventSchema{EventKind::wake, "wake", {{{"wfe", kA, Form::decimal}}}},
+    EventSchema{EventKind::wake,
+                "wake",
+                {{{"wfe", kA, Form::decimal}, {"time", kB, Form::decimal}}}},
     EventSchema{EventKind::uart_line, "uart-line", {{{"uart", kA, Form::decimal}}}},
     EventSchema{EventKind::mmio,
                 "mmio",

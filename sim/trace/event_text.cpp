@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "sim/arch/sysreg.h"
+#include "sim/trace/field_text.h"
 
 namespace trapline {
 namespace {
@@ -164,6 +165,12 @@ std::uint64_t field_value(const LineParser& line, const EventField& field, std::
 }
 
 }  // namespace
+
+std::string field_text(const Event& event, const EventField& field) {
+  std::string text;
+  append_value(text, event, field);
+  return text;
+}
 
 std::string event_text(const Event& event) {
   std::string text;

@@ -273,15 +273,64 @@ class Trace(unittest.TestCase):
             self.assertRegex(self.trapline("trace", "show", a, "--symbols", bad, code=2).stderr,
                              r"^trapline: .*\n$")
 
+    def check_chrome(self, trace):
+        """By the Trace Event Format: what each phase must have, slices of a track in order and apart,
+        every track and process with a name. Gives the names of tracks and the events."""
+        converted = json.loads(self.trapline("trace", "convert", trace, "--to", "chrome").stdout)
+        self.assertEqual(set(converted), {"displayTimeUnit", "traceEvents"})
+        self.assertIn(converted["displayTimeUnit"], ("ms", "ns"))
+        names, processes, used, ends = {}, {}, set(), {}
+        for event in converted["traceEvents"]:
+            self.assertIsInstance(event["name"], str)
+            self.assertIs(type(event["pid"]), int)
+            if event["ph"] == "M":
+                self.assertIn(event["name"], ("process_name", "thread_name"))
+                of_thread = event["name"] == "thread_name"
+                (names if of_thread else processes)[
+                    (event["pid"], event["tid"]) if of_thread else event["pid"]] = \
+                    event["args"]["name"]
+                continue
+            self.assertIn(event["ph"], ("X", "i"))
+            self.assertIs(type(event["tid"]), int)
+            self.assertGreaterEqual(event["ts"], 0)
+            track = event["pid"], event["tid"]
+            used.add(track)
+            if event["ph"] == "i":
+                self.assertEqual(event["s"], "t")
+                self.assertIsInstance(event["args"], dict)
+                continue
+            self.assertGreaterEqual(event["dur"], 0)
+            self.assertGreaterEqual(event["ts"], ends.get(track, 0) - 1e-3, event)
+            ends[track] = event["ts"] + event["dur"]
+        self.assertLessEqual(used, set(names))
+        self.assertEqual({pid for pid, _ in used}, set(processes))
+        return set(names.values()), converted["traceEvents"]
+
     def test_chrome_and_csv_are_what_they_should_be(self):
         self.run_guest("A", "--trace", self.path / "a.ttb", "--events", "all")
-        events = json.loads(self.trapline("trace", "convert", self.path / "a.ttb", "--to",
-                                          "chrome").stdout)["traceEvents"]
-        self.assertIn("cpu0 EL2", [event["args"].get("name") for event in events
-                                   if event["ph"] == "M"])
+        tracks, _ = self.check_chrome(self.path / "a.ttb")
+        self.assertIn("cpu0 EL2", tracks)
         rows = list(csv.reader(io.StringIO(
             self.trapline("trace", "convert", self.path / "a.ttb", "--to", "csv").stdout)))
         self.assertEqual({len(row) for row in rows}, {len(rows[0])})
+
+    def test_chrome_shows_virtual_time(self):
+        """Cycles do not pass while a CPU sleeps; time does."""
+        lines = ["trapline-trace 1", "cpu-hz 500000000", "cpus 2",
+                 "events exception-entry,exception-return,wait,wake,cpu-power,uart-line", "",
+                 "cpu0 EL0 vmid 0 insn 0 cycle 0 cpu-power cpu=0 on=1 pc=0x0",
+                 "cpu0 EL1 vmid 1 insn 500 cycle 500 wait wfe=0",
+                 "cpu0 EL1 vmid 1 insn 500 cycle 500 wake wfe=0 time=9000000",
+                 'cpu0 EL1 vmid 1 insn 1000 cycle 1000 uart-line uart=0 text="awake"',
+                 "cpu0 EL1 vmid 1 insn 1000 cycle 1000 cpu-power cpu=1 on=1 pc=0x0",
+                 'cpu1 EL1 vmid 1 insn 500 cycle 500 uart-line uart=0 text="second"']
+        (self.path / "s.trace").write_text("\n".join(lines) + "\n")
+        tracks, events = self.check_chrome(self.path / "s.trace")
+        self.assertEqual(tracks, {"cpu0 EL1", "cpu1 EL1", "VMID 1"})
+        at = {event["args"]["text"]: event["ts"] for event in events if event["name"] == "uart-line"}
+        self.assertEqual(at, {"awake": 10, "second": 11})
+        self.assertEqual([(event["ts"], event["dur"]) for event in events
+                          if event["name"] == "WFI"], [(1, 8)])
 
     def test_tarmac_has_each_instruction_and_leaves_the_run_alone(self):
         plain, watched = self.path / "plain.json", self.path / "watched.json"

@@ -73,7 +73,7 @@ TEST(EventHub, WhoWatchesSeesStampedEventsInOrderAndLeavesTheDigestAlone) {
     hub->on_event({.kind = EventKind::wait});
   }
   EXPECT_EQ(lines.text,
-            "cpu0 EL0 vmid 0 insn 7 cycle 0 wake wfe=0\ncpu0 EL0 vmid 0 insn 7 cycle 0 wait wfe=0\n");
+            "cpu0 EL0 vmid 0 insn 7 cycle 0 wake wfe=0 time=0\ncpu0 EL0 vmid 0 insn 7 cycle 0 wait wfe=0\n");
   EXPECT_EQ(watched.digest().text(), alone.digest().text());
 }
 
