@@ -104,8 +104,8 @@ class ChromeWriter {
     for (auto& [cpu, level] : levels_)
       close(kCpuProcess, track(cpu, level.value), level, last_[cpu]);
     for (auto& [cpu, domain] : domains_) close(kDomainProcess, domain.value, domain, last_[cpu]);
-    name(kCpuProcess, "CPUs");
-    name(kDomainProcess, "domains (VMID)");
+    if (!tracks_.empty()) name(kCpuProcess, "CPUs");
+    if (!vmids_.empty()) name(kDomainProcess, "domains (VMID)");
     for (const unsigned tid : tracks_) {
       name_track(kCpuProcess, tid, fmt::format("cpu{} EL{}", tid / 4, tid % 4));
     }

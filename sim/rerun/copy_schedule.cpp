@@ -13,9 +13,10 @@ constexpr std::uint64_t kLast = std::uint64_t{1} << 40;
 
 }  // namespace
 
-CopySchedule::CopySchedule(std::uint64_t parting) {
+CopySchedule::CopySchedule(std::uint64_t parting, bool watches) {
   places_.push_back(0);
-  for (std::uint64_t at = kFirst; at < kLast; at *= 2) places_.push_back(at);
+  const std::uint64_t first = watches ? kFirst : std::max(kFirst, parting / 2);
+  for (std::uint64_t at = first; at < kLast; at *= 2) places_.push_back(at);
   for (const std::uint64_t before : kBefore) {
     if (before < parting) places_.push_back(parting - before);
   }

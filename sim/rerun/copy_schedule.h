@@ -13,7 +13,8 @@ namespace trapline {
 class CopySchedule {
  public:
   /// `parting`: the last checkpoint that two traces have in common; 0 if that is not known.
-  explicit CopySchedule(std::uint64_t parting = 0);
+  /// `watches`: memory differs, whose first use may be long before that, most likely early.
+  explicit CopySchedule(std::uint64_t parting = 0, bool watches = true);
 
   bool has(std::uint64_t checkpoint) const;
   /// The last copy at a checkpoint or before it, counted from 0 at the beginning.

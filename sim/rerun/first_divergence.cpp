@@ -201,7 +201,7 @@ Partings find_partings(const RerunSide& what_a, const RerunSide& what_b, std::ui
   const BootPlan plan_b = plan_boot(what_b.scenario.machine);
   const WatchedMemory different = memory_differences(plan_a, plan_b);
   const Descendants descendants;
-  const CopySchedule schedule(parting);
+  const CopySchedule schedule(parting, !different.empty());
   Side a(what_a, different, schedule, nullptr), b(what_b, different, schedule, &a);
   std::optional<Parting> first;
   ProbeReport common;

@@ -108,6 +108,11 @@ TEST(CopySchedule, LeavesOneWhereTheRunsPart) {
   EXPECT_EQ(schedule.copy_of(3699), schedule.copy_of(3696));
   EXPECT_EQ(schedule.copy_of(3700), schedule.copy_of(3696) + 1);
   EXPECT_TRUE(CopySchedule(3).has(3));
+  // Where no memory is watched, what differs comes in shortly before it shows.
+  const CopySchedule input(3700, false);
+  EXPECT_EQ(input.copy_of(1849), 0u);
+  EXPECT_EQ(input.copy_of(1850), 1u);
+  EXPECT_TRUE(input.has(3696));
   EXPECT_EQ(CopySchedule(1).copy_of(1), 1u);
 }
 
