@@ -312,7 +312,8 @@ namespace {
 /// Options of other groups choose what is shown and kept of a run.
 bool decides_the_run(const OptionRow& row) {
   return row.group == kMachine || row.group == kImages || row.group == kXen ||
-         long_name(row) == "device" || long_name(row) == "replay-input" || row.names.starts_with("--limit-");
+         long_name(row) == "device" || long_name(row) == "replay-input" ||
+         row.names.starts_with("--limit-");
 }
 
 std::vector<std::string> deciding_words(const RunArguments& arguments) {
