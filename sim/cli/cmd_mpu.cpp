@@ -36,6 +36,12 @@ void add_tree(AddressNames& names, const std::string& path, const std::string* m
   names.add({*place, *place + blob->size() - 1, "device tree", {}, NamedRange::Source::device_tree});
 }
 
+/// By the trace's name, without folder and ending.
+std::string report_title(const std::string& path) {
+  const std::string name = path.substr(path.find_last_of('/') + 1);
+  return "MPU regions: " + name.substr(0, name.rfind('.'));
+}
+
 int report_command(const ReportOptions& options) {
   OpenTrace trace(options.trace);
   TraceReader& reader = trace.reader();
@@ -66,7 +72,7 @@ int report_command(const ReportOptions& options) {
   HostOutput output = output_to(options.output);
   output.write(mpu_report({.telemetry = telemetry,
                            .names = names,
-                           .title = "MPU regions of " + options.trace,
+                           .title = report_title(options.trace),
                            .facts = header.facts,
                            .recorded = header.events,
                            .digest = reader.end() ? reader.end()->digest : ""},

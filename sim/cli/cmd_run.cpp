@@ -125,6 +125,12 @@ RunSession::RunSession(const Scenario& scenario)
   if (!scenario.stats_path.empty() && scenario.stats_path != "-") {
     stats_file_.emplace(HostOutput::to_file(scenario.stats_path));
   }
+  if (scenario.mpu_coverage) {
+    if (scenario.mpu_report_path.empty()) {
+      throw ScenarioError("--mpu-coverage is told in a report: give --mpu-report FILE as well");
+    }
+    if (scenario.tarmac) throw ScenarioError("--mpu-coverage and --tarmac exclude each other");
+  }
   MachineHooks hooks;
   hooks.sinks.push_back(&mpus_);
   hooks.recorders = recordings_.recorders();
@@ -135,6 +141,10 @@ RunSession::RunSession(const Scenario& scenario)
   if (!scenario.mpu_report_path.empty()) {
     mpu_report_.emplace(scenario);
     hooks.sinks.push_back(&mpu_report_->sink());
+    if (MpuCoverage* coverage = mpu_report_->coverage()) {
+      hooks.sinks.push_back(coverage);
+      hooks.instructions = coverage;
+    }
   }
   for (unsigned n = 0; n < scenario.uarts.size(); ++n) {
     add_uart(n, scenario.uarts[n]);

@@ -13,6 +13,7 @@ MpuReportFile::MpuReportFile(const Scenario& scenario)
   if (!mpu_of(scenario.machine)) {
     throw ScenarioError("--mpu-report: the CPU " + cpu_of(scenario.machine) + " has no MPU");
   }
+  if (scenario.mpu_coverage) coverage_.emplace(telemetry_);
 }
 
 std::optional<std::string> MpuReportFile::close(const RunResult& result) {
@@ -26,7 +27,8 @@ std::optional<std::string> MpuReportFile::close(const RunResult& result) {
                             .title = "MPU regions: " + title,
                             .facts = run_facts(scenario_),
                             .recorded = MpuTelemetry::events(),
-                            .digest = result.digest},
+                            .digest = result.digest,
+                            .coverage = coverage()},
                            format_));
   output_.close();
   return output_.error();

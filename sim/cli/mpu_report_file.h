@@ -18,6 +18,8 @@ class MpuReportFile {
   explicit MpuReportFile(const Scenario& scenario);
 
   Sink& sink() { return telemetry_; }
+  /// Who also has to see events and instructions, if --mpu-coverage asks for that; else null.
+  MpuCoverage* coverage() { return coverage_ ? &*coverage_ : nullptr; }
   /// Writes the report; what went wrong, if anything did.
   std::optional<std::string> close(const RunResult& result);
 
@@ -26,6 +28,7 @@ class MpuReportFile {
   MpuReportFormat format_;
   HostOutput output_;
   MpuTelemetry telemetry_;
+  std::optional<MpuCoverage> coverage_;
 };
 
 }  // namespace trapline

@@ -49,7 +49,10 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
       samples_(environment.samples),
       pages_(pages),
       pmu_(*this) {
-  if (watcher_) watched_memory_ = pages_.watched();
+  if (watcher_) {
+    watched_memory_ = pages_.watched();
+    watches_contents_ = watcher_->wants_contents();
+  }
   create_engine();
   map_memory();
   if (model_.pmsa) {

@@ -431,7 +431,8 @@ class UnicornCpu final : public Cpu,
   WatchedMemory* watched_memory_ = nullptr;
   /// Pages of code with watched bytes, by their cost tables.
   std::unordered_map<const std::uint32_t*, PhysAddr> watched_code_;
-  bool watching_ = false;  ///< watch_hook_ is in the engine.
+  bool watching_ = false;          ///< watch_hook_ is in the engine.
+  bool watches_contents_ = false;  ///< watcher_ wants registers and memory.
   uc_hook watch_hook_ = 0;
   std::optional<ExecutedInstruction> watched_;  ///< Noted, and perhaps not executed yet.
   unsigned slow_events_ = 0;  ///< Since host_poll_ was last called.

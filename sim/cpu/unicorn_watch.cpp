@@ -78,9 +78,11 @@ void UnicornCpu::watch(VirtAddr pc) {
 void UnicornCpu::deliver_watched(std::uint64_t retired) {
   if (!watched_) return;
   if (retired > watched_->number) {
-    for (unsigned n = 0; n < watched_->x.size(); ++n) watched_->x[n] = x(n);
-    watched_->sp = get_sp();
-    watched_->pstate = pstate();
+    if (watches_contents_) {
+      for (unsigned n = 0; n < watched_->x.size(); ++n) watched_->x[n] = x(n);
+      watched_->sp = get_sp();
+      watched_->pstate = pstate();
+    }
     if (watched_->memory && !read_watched(*watched_->memory)) watched_->memory.reset();
     if (watched_->vector) {
       const Vector128 v = get_v(watched_->vector->reg);
@@ -130,7 +132,7 @@ bool UnicornCpu::read_watched(MemoryContents& memory) const {
     const Ram* ram = pa ? bus_.ram_at(*pa) : nullptr;
     if (!ram) return false;
     const unsigned part = std::min(memory.bytes - done, 0x1000 - static_cast<unsigned>(va & 0xfff));
-    std::memcpy(memory.data.data() + done, ram->host(*pa), part);
+    if (watches_contents_) std::memcpy(memory.data.data() + done, ram->host(*pa), part);
     done += part;
   }
   return true;

@@ -206,6 +206,25 @@ bool AddressNames::holds_all_of(const std::string& owner, std::uint64_t first,
   });
 }
 
+AddressRange AddressNames::uniform_around(std::uint64_t first, std::uint64_t last) const {
+  AddressRange around{0, ~0ull};
+  bool held = false;
+  for (const NamedRange& range : ranges_) {
+    held |= range.first <= first && last <= range.last;
+    for (const std::uint64_t edge : {range.first & ~kPageMask, range.first, range.last,
+                                     range.last | kPageMask}) {
+      if (edge < first) {
+        around.first = std::max(around.first, edge);
+      } else if (edge > last) {
+        around.last = std::min(around.last, edge);
+      } else {
+        return {1, 0};
+      }
+    }
+  }
+  return held ? around : AddressRange{1, 0};
+}
+
 std::string AddressNames::owner_of(std::uint64_t first, std::uint64_t last) const {
   const NamedRange* found = nullptr;
   for (const NamedRange& range : ranges_) {

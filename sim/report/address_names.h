@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/mpu/mpu_regions.h"
 #include "sim/machine/machine_config.h"
 
 namespace trapline {
@@ -41,6 +42,10 @@ class AddressNames {
 
   /// What the inclusive range is or holds, in at most a few words; never empty.
   std::string name_of(std::uint64_t first, std::uint64_t last) const;
+  /// Addresses around the range between which no named one begins or ends, nor the pages it lies in: any
+  /// range of this size that touches neither end has the same name, unless it is an address. Empty
+  /// (first > last) if there are none.
+  AddressRange uniform_around(std::uint64_t first, std::uint64_t last) const;
   /// Whose it is: the owner of the widest named range that the range holds or lies in; else empty.
   std::string owner_of(std::uint64_t first, std::uint64_t last) const;
 

@@ -14,6 +14,7 @@ namespace trapline {
 namespace {
 
 constexpr std::uint64_t kPageMask = 0xfff;
+constexpr std::size_t kMostGaps = 8;  ///< Stretches of untouched bytes that are told of a region.
 
 std::string hex(std::uint64_t value) { return fmt::format("{:#x}", value); }
 
@@ -74,6 +75,7 @@ class DocumentMaker {
                   {"digest", input_.digest},
                   {"cpu_hz", hz_},
                   {"recorded", input_.recorded.text()},
+                  {"coverage", input_.coverage != nullptr},
                   {"mpus", Json::array()},
                   {"guests", Json::array()},
                   {"switches", Json::array()},
@@ -169,7 +171,7 @@ class DocumentMaker {
                       {"disabled_by_prenr", changes.disabled_by_prenr},
                       {"rewritten_enabled", changes.rewritten_enabled}};
     mpu["lifetimes"] = lifetimes(track);
-    group_tenants(el, track, mpu);
+    group_tenants(cpu, el, track, mpu);
     mpu["overlaps"] = overlaps(track);
     mpu["unimplemented"] = Json::array();
     for (const auto& [region, missing] : track.missing()) {
@@ -209,26 +211,44 @@ class DocumentMaker {
     MpuTenant all;
     std::uint64_t ranges = 0;
     bool splits = false;
+    MpuCoverage::Reached reached{};  ///< Of all ranges.
   };
 
+  /// In one slot, of one size and with equal attributes.
+  static bool alike_rows(const MpuSlot& a, const MpuSlot& b) {
+    return a.slot == b.slot && a.region.limit() - a.region.base() == b.region.limit() - b.region.base() &&
+           same_attributes(a.region, b.region);
+  }
+
   /// Tenants of a slot that have one name, size and attributes are one row.
-  void group_tenants(unsigned el, const MpuTrack& track, Json& mpu) {
+  void group_tenants(unsigned cpu, unsigned el, const MpuTrack& track, Json& mpu) {
     std::map<std::tuple<unsigned, std::string, std::uint64_t, std::uint64_t, std::uint64_t>,
              std::size_t>
         rows;
     std::vector<std::size_t> row_of;
     std::vector<TenantRow> sums;
-    for (const MpuTenant& tenant : track.tenants()) {
+    // Passing mappings of one area come one after the other.
+    AddressRange alike{1, 0};
+    std::size_t last = 0;
+    for (std::uint32_t n = 0; n < track.tenants().size(); ++n) {
+      const MpuTenant& tenant = track.tenants()[n];
       const MpuRegion& r = tenant.at.region;
-      const auto [found, fresh] = rows.try_emplace(
-          {tenant.at.slot, name_of(r), r.limit() - r.base(), r.prbar & 0x3f, r.prlar & 0x1e},
-          sums.size());
-      row_of.push_back(found->second);
+      bool fresh = false;
+      if (!(alike.first < r.base() && r.limit() < alike.last && alike_rows(sums[last].like, tenant.at))) {
+        const auto found = rows.try_emplace(
+            {tenant.at.slot, name_of(r), r.limit() - r.base(), r.prbar & 0x3f, r.prlar & 0x1e},
+            sums.size());
+        fresh = found.second;
+        last = found.first->second;
+        alike = names_.uniform_around(r.base(), r.limit());
+      }
+      row_of.push_back(last);
       if (fresh) sums.push_back({.like = tenant.at, .range = {r.base(), r.limit()}, .all = tenant});
-      TenantRow& row = sums[found->second];
+      TenantRow& row = sums[last];
       ++row.ranges;
       row.range = {std::min(row.range.first, r.base()), std::max(row.range.last, r.limit())};
       row.splits |= (r.base() & kPageMask) != 0 || (r.limit() & kPageMask) != kPageMask;
+      if (input_.coverage) add_reached(row, input_.coverage->reached(cpu, el, track, n));
       if (fresh) continue;
       row.all.mapped += tenant.mapped;
       row.all.cycles += tenant.cycles;
@@ -250,10 +270,40 @@ class DocumentMaker {
       row["shortest"] = sum.all.shortest;
       row["longest"] = sum.all.longest;
       row["splits_page"] = sum.splits;
+      if (input_.coverage) untouched_json(sum, row);
       regions.push_back(std::move(row));
     }
     mpu["regions"] = std::move(regions);
     mpu["timeline"] = timeline(track, row_of);
+  }
+
+  static void add_reached(TenantRow& row, const MpuCoverage::Reached& more) {
+    row.reached.touched += more.touched;
+    row.reached.gaps.insert(row.reached.gaps.end(), more.gaps.begin(), more.gaps.end());
+  }
+  /// Bytes that were mapped and never accessed, and the largest stretches of them by address.
+  static void untouched_json(const TenantRow& sum, Json& row) {
+    std::vector<AddressRange> gaps = sum.reached.gaps;
+    std::uint64_t bytes = 0;
+    for (const AddressRange& gap : gaps) bytes += gap.last - gap.first + 1;
+    const std::size_t all = gaps.size();
+    std::stable_sort(gaps.begin(), gaps.end(), [](const AddressRange& a, const AddressRange& b) {
+      return a.last - a.first > b.last - b.first;
+    });
+    gaps.resize(std::min(all, kMostGaps));
+    std::sort(gaps.begin(), gaps.end(), [](const AddressRange& a, const AddressRange& b) {
+      return a.first < b.first;
+    });
+    Json stretches = Json::array();
+    for (const AddressRange& gap : gaps) {
+      stretches.push_back({{"base", hex(gap.first)},
+                           {"limit", hex(gap.last)},
+                           {"bytes", gap.last - gap.first + 1}});
+    }
+    row["touched_bytes"] = sum.reached.touched;
+    row["untouched_bytes"] = bytes;
+    row["untouched_stretches"] = all;
+    row["untouched"] = std::move(stretches);
   }
 
   static Json timeline(const MpuTrack& track, const std::vector<std::size_t>& row_of) {
@@ -346,6 +396,8 @@ class DocumentMaker {
 
   Json guest_json(std::size_t n) const {
     const MpuGuest& guest = seen_.guests[n];
+    Json el1 = guest_load_json(guest.el1, 1);
+    el1["peak_at_exits"] = guest.el1_at_exits;
     return {{"name", guest_names_[n]},
             {"vmid", guest.vmid},
             {"entries", guest.entries},
@@ -353,7 +405,7 @@ class DocumentMaker {
             {"cycles", guest.cycles},
             {"own_el2_regions", own(guest).size()},
             {"el2", guest_load_json(guest.el2, 2)},
-            {"el1", guest_load_json(guest.el1, 1)}};
+            {"el1", std::move(el1)}};
   }
 
   Json switch_json(int from, int to, const MpuSwitches& all) const {

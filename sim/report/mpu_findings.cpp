@@ -26,6 +26,7 @@ class Findings {
       rewritten(mpu);
       wasted(mpu);
       splits(mpu);
+      untouched(mpu);
       guests(mpu);
     }
     faults();
@@ -176,6 +177,25 @@ class Findings {
         fmt::format("{}: {} or ends within a page of 4 KiB", mpu_name(mpu),
                     count == 1 ? "a region begins" : fmt::format("each of {} regions begins", count)),
         "The rest of the page is another region's or nobody's: " + list + ".");
+  }
+
+  void untouched(const Json& mpu) {
+    if (!document_["coverage"].get<bool>()) return;
+    std::string list;
+    std::uint64_t mapped = 0, bytes = 0;
+    for (const Json& row : mpu["regions"]) {
+      const std::uint64_t touched = number(row["touched_bytes"]), never = number(row["untouched_bytes"]);
+      mapped += touched + never;
+      bytes += never;
+      if (never < 0x400 || never < touched) continue;
+      list += fmt::format("{}slot {}: {}, {} of {}", list.empty() ? "" : "; ", number(row["slot"]),
+                          text(row["name"]), bytes_text(never), bytes_text(touched + never));
+    }
+    if (list.empty()) return;
+    add("fact",
+        fmt::format("{}: {} of {} mapped were never accessed", mpu_name(mpu), bytes_text(bytes),
+                    bytes_text(mapped)),
+        "Where it is half of a region and more: " + list + ".");
   }
 
   void guests(const Json& mpu) {

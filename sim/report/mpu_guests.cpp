@@ -91,6 +91,10 @@ void MpuGuestWatch::on_event(const Event& event, const MpuTrack* el1, const MpuT
     case EventKind::exception_entry:
       if (resident_ && (event.a >> 8 & 0xff) == 2) {
         resident_ = false;
+        if (el1) {
+          MpuGuest& guest = seen.guests[static_cast<std::size_t>(guest_)];
+          guest.el1_at_exits = std::max(guest.el1_at_exits, el1->enabled());
+        }
         window_ = {};
         window_.from_cycle = event.cycles;
       }

@@ -39,6 +39,7 @@ struct MpuGuest {
   std::uint64_t first = 0;   ///< Cycle of the first entry.
   std::uint64_t cycles = 0;  ///< In the guest.
   MpuGuestLoad el1{}, el2{};
+  unsigned el1_at_exits = 0;  ///< EL1's regions enabled at an exception to EL2, at most.
 };
 
 /// A sum of like things.

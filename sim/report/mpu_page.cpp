@@ -156,6 +156,7 @@ class Page {
     layout("The layout that lasted longest", mpu, mpu["longest_set"]["set"]);
     layout("The layout at the peak", mpu, mpu["peak"]["set"]);
     regions(path, mpu);
+    if (document_["coverage"].get<bool>()) untouched(path);
     counts(path);
     out_ += "</section>\n";
   }
@@ -193,6 +194,22 @@ class Page {
            {"of the run", true, [this, all](const std::string& row) {
               return fmt::format("{:.1f} %", 100.0 * static_cast<double>(number(at(row + "/cycles"))) /
                                                  static_cast<double>(all));
+            }}});
+  }
+
+  void untouched(const std::string& path) {
+    out_ += "<h3>Bytes never accessed while they were mapped</h3>";
+    std::vector<std::string> stretches;
+    for (const std::string& row : rows_of(path + "/regions")) {
+      for (const std::string& gap : rows_of(row + "/untouched")) stretches.push_back(gap);
+    }
+    table("What was accessed of each region, in granules of 64 bytes", rows_of(path + "/regions"),
+          {field("slot", "/slot"), words("region", "/name"), field("touched", "/touched_bytes"),
+           field("never touched", "/untouched_bytes"), field("stretches", "/untouched_stretches")});
+    table("The largest stretches that were never accessed", stretches,
+          {words("from", "/base"), words("to", "/limit"), field("bytes", "/bytes"),
+           {"region", false, [this](const std::string& gap) {
+              return value(gap.substr(0, gap.find("/untouched/")) + "/name");
             }}});
   }
 
@@ -242,7 +259,8 @@ class Page {
           {words("guest", "/name"), field("VMID", "/vmid"), field("entries", "/entries"),
            field("cycles", "/cycles"), field("EL2 peak", "/el2/peak"),
            field("EL2 steady", "/el2/steady"), field("of them its own", "/own_el2_regions"),
-           field("EL1 peak", "/el1/peak"), field("EL1 steady", "/el1/steady")});
+           field("EL1 peak", "/el1/peak"),
+           field("at exits", "/el1/peak_at_exits"), field("EL1 steady", "/el1/steady")});
     out_ += "</section>\n";
   }
 

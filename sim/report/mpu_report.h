@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sim/report/address_names.h"
+#include "sim/report/mpu_coverage.h"
 #include "sim/report/mpu_telemetry.h"
 #include "sim/trace/event_schema.h"
 
@@ -31,6 +32,7 @@ struct MpuReportInput {
   std::vector<std::pair<std::string, std::string>> facts;
   EventSet recorded;  ///< The kinds of events that the telemetry has seen.
   std::string digest;  ///< Of the run, if it came to its end.
+  const MpuCoverage* coverage = nullptr;  ///< What was accessed, if that was asked for.
 };
 
 std::string mpu_report(const MpuReportInput& input, MpuReportFormat format);

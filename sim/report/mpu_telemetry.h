@@ -29,6 +29,13 @@ class MpuTelemetry final : public Sink {
   /// Guests and the switches between them.
   const MpuGuestWatch::Seen& seen() const { return seen_; }
   const std::map<MpuFaultKey, MpuFaults>& faults() const { return faults_; }
+  /// The MPU that translates now at this Exception level, if it was ever written to.
+  const MpuTrack* find_track(unsigned cpu, unsigned el) const {
+    const auto found = cpus_.find(cpu);
+    if (found == cpus_.end()) return nullptr;
+    if (el == 2) return found->second.el2;
+    return found->second.vmsa ? nullptr : found->second.el1;
+  }
   /// Cycles of a CPU at its last event.
   std::uint64_t cycles(unsigned cpu) const { return cpus_.contains(cpu) ? cpus_.at(cpu).cycles : 0; }
   std::uint64_t instructions(unsigned cpu) const {

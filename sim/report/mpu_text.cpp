@@ -91,6 +91,23 @@ std::string regions_table(const Json& mpu) {
   return table.text();
 }
 
+/// What was mapped and never accessed, in the report on a run that was asked for it.
+std::string untouched_table(const Json& mpu) {
+  Table table({"slot", "region", "touched", "never touched", "the largest stretches of that"});
+  for (const Json& row : mpu["regions"]) {
+    std::string stretches;
+    for (const Json& gap : row["untouched"]) {
+      if (number(gap["bytes"]) * 16 < number(row["untouched_bytes"])) continue;
+      stretches += fmt::format("{}{}-{}", stretches.empty() ? "" : " ", text(gap["base"]),
+                               text(gap["limit"]));
+    }
+    table.add({std::to_string(number(row["slot"])), text(row["name"]),
+               bytes_text(number(row["touched_bytes"])), bytes_text(number(row["untouched_bytes"])),
+               stretches});
+  }
+  return table.text();
+}
+
 std::string histogram_text(const Json& mpu) {
   std::string line = "  enabled at once:";
   for (const Json& row : mpu["histogram"]) {
@@ -103,7 +120,7 @@ std::string histogram_text(const Json& mpu) {
 
 std::string guests_table(const Json& document) {
   Table table({"guest", "VMID", "entries", "cycles", "EL2 peak", "EL2 steady", "its own", "EL1 peak",
-               "EL1 steady"});
+               "at exits", "EL1 steady"});
   for (const Json& guest : document["guests"]) {
     table.add({text(guest["name"]), std::to_string(number(guest["vmid"])),
                grouped(number(guest["entries"])), grouped(number(guest["cycles"])),
@@ -111,6 +128,7 @@ std::string guests_table(const Json& document) {
                std::to_string(number(guest["el2"]["steady"])),
                std::to_string(number(guest["own_el2_regions"])),
                std::to_string(number(guest["el1"]["peak"])),
+               std::to_string(number(guest["el1"]["peak_at_exits"])),
                std::to_string(number(guest["el1"]["steady"]))});
   }
   return table.text();
@@ -148,6 +166,12 @@ std::string mpu_text(const Json& document) {
     all += fmt::format("\n{}: regions by slot\n{}{}", mpu_name(mpu), regions_table(mpu),
                        histogram_text(mpu));
   }
+  if (document["coverage"].get<bool>()) {
+    for (const Json& mpu : document["mpus"]) {
+      all += fmt::format("\n{}: bytes accessed while mapped, by granules of 64\n{}", mpu_name(mpu),
+                         untouched_table(mpu));
+    }
+  }
   if (!document["guests"].empty()) {
     all += "\nguests: regions enabled while each ran\n" + guests_table(document);
     all += "\nswitches: cycles of the hypervisor, and those spent with regions\n" +
@@ -164,7 +188,9 @@ std::string mpu_text(const Json& document) {
 std::string mpu_csv(const Json& document) {
   std::string all =
       "cpu,el,slot,name,owner,base,limit,bytes,access,memory,ranges,mapped,cycles,first_cycle,"
-      "last_cycle,shortest,longest\n";
+      "last_cycle,shortest,longest";
+  const bool coverage = document["coverage"].get<bool>();
+  all += coverage ? ",touched_bytes,untouched_bytes\n" : "\n";
   for (const Json& mpu : document["mpus"]) {
     for (const Json& row : mpu["regions"]) {
       all += fmt::format("{},{},{}", number(mpu["cpu"]), number(mpu["el"]), number(row["slot"]));
@@ -173,6 +199,9 @@ std::string mpu_csv(const Json& document) {
                                 "shortest", "longest"}) {
         const Json& value = row[field];
         all += ',' + csv_field(value.is_string() ? text(value) : std::to_string(number(value)));
+      }
+      if (coverage) {
+        all += fmt::format(",{},{}", number(row["touched_bytes"]), number(row["untouched_bytes"]));
       }
       all += '\n';
     }

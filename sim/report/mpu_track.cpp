@@ -24,19 +24,26 @@ bool share_addresses(const MpuRegion& a, const MpuRegion& b) {
 
 }  // namespace
 
-std::size_t MpuSlotHash::operator()(const MpuSlot& at) const { return hash_of(at); }
+std::size_t MpuSlotHash::operator()(const MpuSlot& at) const {
+  return hash_of(at);
+}
 
-void MpuTrack::pass_time(std::uint64_t cycles) {
-  cycles = std::max(cycles, since_);
-  timeline_.counted(enabled(), since_, cycles);
-  sets_.add(hash_, cycles - since_, [this] {
+/// What was enabled until now is about to change, or the run ends.
+void MpuTrack::set_changes(std::uint64_t cycles) {
+  if (cycles <= set_since_) return;
+  sets_.add(hash_, cycles - set_since_, [this] {
     std::vector<MpuSlot> now;
     for (unsigned n = 0; n < holders_.size(); ++n) {
       if (holders_[n].tenant != kNobody) now.push_back(tenants_[holders_[n].tenant].at);
     }
     return now;
   });
-  since_ = cycles;
+  set_since_ = cycles;
+}
+
+void MpuTrack::count_until(std::uint64_t cycles) {
+  timeline_.counted(count_, count_since_, cycles);
+  count_since_ = cycles;
 }
 
 std::vector<MpuSlot> MpuTrack::slots() const {
@@ -64,7 +71,7 @@ void MpuTrack::add(const Event& event) {
                      (what == MpuRegionWrite::prlar) == unsettled_prlar_)) {
     settle();
   }
-  pass_time(event.cycles);
+  since_ = std::max(since_, event.cycles);
   load_.add(event);
   ++(event.el == El::el2 ? changes_.from_el2 : changes_.from_el1);
   if (what == MpuRegionWrite::prenr) {
@@ -78,7 +85,10 @@ void MpuTrack::add(const Event& event) {
     peak_instruction_ = event.instructions;
     peak_ = slots();
   }
-  timeline_.counted(enabled(), event.cycles, event.cycles);
+  if (enabled() == count_) return;
+  count_until(since_);
+  count_ = enabled();
+  timeline_.counted(count_, since_, since_);
 }
 
 void MpuTrack::add_missing(const Event& event) {
@@ -159,6 +169,7 @@ std::uint32_t MpuTrack::tenant_of(unsigned slot, std::uint64_t cycles) {
 }
 
 void MpuTrack::open(unsigned slot, std::uint64_t cycles) {
+  set_changes(since_);
   const std::uint32_t tenant = tenant_of(slot, cycles);
   ++tenants_[tenant].mapped;
   holders_[slot] = {tenant, cycles};
@@ -169,6 +180,7 @@ void MpuTrack::open(unsigned slot, std::uint64_t cycles) {
 void MpuTrack::close(unsigned slot, std::uint64_t cycles) {
   Holder& holder = holders_[slot];
   if (holder.tenant == kNobody) return;
+  set_changes(since_);
   MpuTenant& tenant = tenants_[holder.tenant];
   const std::uint64_t lasted = cycles - holder.since;
   tenant.cycles += lasted;
@@ -185,7 +197,8 @@ void MpuTrack::close(unsigned slot, std::uint64_t cycles) {
 void MpuTrack::look_for_overlaps(unsigned slot, std::uint64_t cycles) {
   const MpuRegion& region = regions_[slot];
   for (unsigned n = 0; n < holders_.size(); ++n) {
-    if (n == slot || holders_[n].tenant == kNobody || !share_addresses(region, regions_[n])) continue;
+    if (n == slot || holders_[n].tenant == kNobody || !share_addresses(region, regions_[n]))
+      continue;
     const std::uint32_t a = holders_[slot].tenant, b = holders_[n].tenant;
     Overlap& overlap = overlaps_[{std::min(a, b), std::max(a, b)}];
     if (overlap.times++ == 0) overlap.first = cycles;
@@ -194,7 +207,9 @@ void MpuTrack::look_for_overlaps(unsigned slot, std::uint64_t cycles) {
 
 void MpuTrack::finish(std::uint64_t cycles) {
   settle();
-  pass_time(cycles);
+  since_ = std::max(since_, cycles);
+  set_changes(since_);
+  count_until(since_);
   load_.finish(cycles);
   const std::array<std::uint64_t, 64> lifetimes = lifetimes_;
   const std::uint64_t ended = ended_;

@@ -89,6 +89,12 @@ class MpuTrack {
   /// The slot whose enabled region holds the address, or a Match.
   int match(std::uint64_t address) const;
 
+  /// The place in tenants() of what the slot holds; MpuTimeline::kNobody if it is disabled, or
+  /// being rewritten.
+  std::uint32_t tenant_in(unsigned slot) const {
+    return slot < holders_.size() ? holders_[slot].tenant : kNobody;
+  }
+
   /// When the peak was reached first, and the regions of that moment.
   std::uint64_t peak_cycle() const { return peak_cycle_; }
   std::uint64_t peak_instruction() const { return peak_instruction_; }
@@ -102,8 +108,9 @@ class MpuTrack {
   struct Changes {
     std::uint64_t enabled_by_prlar = 0, enabled_by_prenr = 0;
     std::uint64_t disabled_by_prlar = 0, disabled_by_prenr = 0;
-    std::uint64_t rewritten_enabled = 0;  ///< Changed while enabled, so that it passed through others.
-    std::uint64_t unchanged = 0;          ///< Writes that left the register as it was.
+    std::uint64_t rewritten_enabled =
+        0;                        ///< Changed while enabled, so that it passed through others.
+    std::uint64_t unchanged = 0;  ///< Writes that left the register as it was.
     std::uint64_t from_el1 = 0, from_el2 = 0;  ///< Writes, by who made them.
   };
   const Changes& changes() const { return changes_; }
@@ -135,7 +142,8 @@ class MpuTrack {
     std::uint64_t since = 0;
   };
 
-  void pass_time(std::uint64_t cycles);
+  void count_until(std::uint64_t cycles);
+  void set_changes(std::uint64_t cycles);
   void write_region(const Event& event, bool prlar);
   void write_enables(const Event& event);
   void open(unsigned slot, std::uint64_t cycles);
@@ -149,7 +157,10 @@ class MpuTrack {
   std::vector<MpuTenant> tenants_;
   std::unordered_map<MpuSlot, std::uint32_t, MpuSlotHash> tenant_index_;
   std::uint64_t hash_ = 0;
-  std::uint64_t since_ = 0;  // Cycle of the last event.
+  std::uint64_t since_ = 0;        // Cycle of the last event.
+  std::uint64_t set_since_ = 0;    // Up to which the set of regions is accounted for,
+  std::uint64_t count_since_ = 0;  // and the number of them,
+  unsigned count_ = 0;             // which is this one.
   unsigned peak_count_ = 0;
   std::uint64_t peak_cycle_ = 0, peak_instruction_ = 0;
   std::vector<MpuSlot> peak_;

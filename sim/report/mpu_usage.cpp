@@ -23,21 +23,32 @@ void MpuLoad::add(const Event& event) {
   const unsigned what = event.d >> 8 & 0xff;
   if (what == kPrenr) {
     ++writes_.prenr;
-    for (unsigned n = 0; n < 32; ++n) enabled_[n] = event.c >> n & 1;
-    count_ = static_cast<unsigned>(enabled_.count());
+    constexpr std::uint64_t kReached = 0xffff'ffff;  // Regions 0 to 31 (DDI 0600 G1.3).
+    const std::uint64_t before = enabled_[0] & kReached, now = event.c & kReached;
+    enabled_[0] ^= before ^ now;
+    count_ += static_cast<unsigned>(std::popcount(now & ~before));
+    count_ -= static_cast<unsigned>(std::popcount(before & ~now));
+    used_[0] |= now;
   } else {
     ++(what == kPrbar ? writes_.prbar : writes_.prlar);
     writes_.indexed += event.d >> 16 & 1;
-    if (const bool now = event.c & 1; event.a <= kMostRegions && now != enabled_[event.a]) {
-      enabled_[event.a] = now;  // PRLAR.EN
-      count_ += now ? 1u : ~0u;
+    if (event.a <= kMostRegions) {
+      std::uint64_t& word = enabled_[event.a / 64];
+      const std::uint64_t region = 1ull << event.a % 64;
+      const bool now = event.c & 1;  // PRLAR.EN
+      if (now != ((word & region) != 0)) {
+        word ^= region;
+        count_ += now ? 1u : ~0u;
+        if (now) used_[event.a / 64] |= region;
+      }
     }
   }
-  used_ |= enabled_;
   peak_ = std::max(peak_, enabled());
 }
 
-void MpuLoad::finish(std::uint64_t cycles) { pass_time(cycles); }
+void MpuLoad::finish(std::uint64_t cycles) {
+  pass_time(cycles);
+}
 
 unsigned MpuLoad::steady() const {
   return static_cast<unsigned>(std::max_element(held_.begin(), held_.end()) - held_.begin());
@@ -56,9 +67,9 @@ void MpuUsage::finish() {
 
 std::string mpu_table(const MpuUsage& usage) {
   if (usage.loads().empty()) return "no MPU region was ever written\n";
-  std::string text = fmt::format("{:<12}{:>8}{:>8}{:>8}{:>8}{:>12}{:>12}{:>12}{:>12}\n", "MPU",
-                                 "peak", "steady", "at end", "used", "PRBAR", "PRLAR", "PRENR",
-                                 "indexed");
+  std::string text =
+      fmt::format("{:<12}{:>8}{:>8}{:>8}{:>8}{:>12}{:>12}{:>12}{:>12}\n", "MPU", "peak", "steady",
+                  "at end", "used", "PRBAR", "PRLAR", "PRENR", "indexed");
   for (const auto& [key, load] : usage.loads()) {
     const MpuLoad::Writes& writes = load.writes();
     text += fmt::format("{:<12}{:>8}{:>8}{:>8}{:>8}{:>12}{:>12}{:>12}{:>12}\n",

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <array>
-#include <bitset>
+#include <bit>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -28,9 +28,11 @@ class MpuLoad {
   /// The number of regions that were enabled for the longest time, in cycles.
   unsigned steady() const;
   /// Regions that were enabled at some time.
-  unsigned used() const { return static_cast<unsigned>(used_.count()); }
-  /// Bit n: region n is enabled.
-  const std::bitset<kMostRegions + 1>& regions() const { return enabled_; }
+  unsigned used() const {
+    unsigned count = 0;
+    for (const std::uint64_t bits : used_) count += static_cast<unsigned>(std::popcount(bits));
+    return count;
+  }
 
   struct Writes {
     std::uint64_t prbar = 0, prlar = 0, prenr = 0;
@@ -43,10 +45,10 @@ class MpuLoad {
  private:
   void pass_time(std::uint64_t cycles);
 
-  std::bitset<kMostRegions + 1> enabled_, used_;
-  unsigned count_ = 0;  ///< Of enabled_.
+  std::array<std::uint64_t, (kMostRegions + 1) / 64> enabled_{}, used_{};  ///< A bit a region.
+  unsigned count_ = 0;                                                     ///< Of enabled_.
   unsigned peak_ = 0;
-  std::uint64_t since_ = 0;  ///< Cycle of the last change.
+  std::uint64_t since_ = 0;                             ///< Cycle of the last change.
   std::array<std::uint64_t, kMostRegions + 2> held_{};  ///< Cycles, by number of enabled regions.
   Writes writes_;
 };

@@ -222,6 +222,9 @@ constexpr std::array kOptions{
               "Write what was done with the regions of the MPUs: FILE ends in .txt, .json, .csv or "
               ".html",
               [](Scenario& s, Text v, unsigned) { s.mpu_report_path = v; }},
+    OptionRow{"--mpu-coverage", "", kRun,
+              "In that report: which mapped bytes were never accessed. The run becomes slow",
+              [](Scenario& s, Text, unsigned) { s.mpu_coverage = true; }},
     OptionRow{"--log", "LEVEL", kRun, "trace, debug, info, warn, error or off",
               [](Scenario& s, Text v, unsigned) { s.log_level = parse_log_level(v); }},
     OptionRow{"-q,--quiet", "", kRun, "No status line at the end",

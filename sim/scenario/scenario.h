@@ -149,7 +149,8 @@ struct Scenario {
   std::string log_level = "warn";
   /// Unset: interactive if UART 0 has a terminal on both sides.
   std::optional<bool> interactive;
-  bool quiet = false;  ///< No status line.
+  bool quiet = false;         ///< No status line.
+  bool mpu_coverage = false;  ///< In that report: which mapped bytes were never accessed.
 };
 
 /// The names used in files, in statistics and on the status line: "power-off", "guest-exit"...

@@ -110,6 +110,8 @@ class InstructionSink {
   virtual void on_watched_page(PhysAddr, std::uint64_t /*instructions*/) {}
   /// A system register that models keep was read.
   virtual void on_register_read(std::uint64_t /*value*/) {}
+  /// False: registers and the contents of memory are left out, which is faster. Asked for once.
+  virtual bool wants_contents() const { return true; }
 };
 
 }  // namespace trapline

@@ -54,7 +54,8 @@ class MpuReportTest : public testing::Test, private StampSource {
                        .title = "a test",
                        .facts = {{"mpu-regions", "16,16"}, {"cpu-hz", "1000"}},
                        .recorded = MpuTelemetry::events(),
-                       .digest = ""},
+                       .digest = "",
+                       .coverage = covered ? &coverage : nullptr},
                       format);
   }
   static bool has_finding(const Json& report, const std::string& words) {
@@ -64,7 +65,14 @@ class MpuReportTest : public testing::Test, private StampSource {
     return false;
   }
 
+  void access(El el, PhysAddr pc, std::optional<PhysAddr> data = {}, unsigned bytes = 8) {
+    ExecutedInstruction instruction{.el = el, .pc = pc, .pa = pc};
+    if (data) instruction.memory = MemoryContents{.va = *data, .pa = *data, .bytes = bytes};
+    coverage.on_instruction(instruction);
+  }
+
   AddressNames names;
+  bool covered = false;
 
  private:
   void stamp(Event& event) const override {
@@ -78,6 +86,11 @@ class MpuReportTest : public testing::Test, private StampSource {
   std::uint16_t vmid_ = 0;
   MpuTelemetry telemetry_;
   EventHub hub_;
+
+ protected:
+  MpuCoverage coverage{telemetry_};
+
+ private:
   Mpu mpu_{{}, 0, &hub_};
 };
 
@@ -131,6 +144,36 @@ TEST_F(MpuReportTest, OverlapsAndNeighboursThatCouldBeOneAreFound) {
   EXPECT_EQ(mpu["overlaps"][0]["base"], "0x8800");
   EXPECT_TRUE(has_finding(whole, "slots 3 and 4 were enabled at once and overlap"));
   EXPECT_TRUE(has_finding(whole, "a region begins or ends within a page"));
+}
+
+TEST_F(MpuReportTest, WhatWasNeverAccessedIsToldByGranulesOf64Bytes) {
+  covered = true;
+  map(0, 0x1000, 0x1fff);
+  map(1, 0x8000, 0x8fff, 1);
+  access(El::el2, 0x1000, 0x1078, 16);  // Across a granule's edge.
+  access(El::el2, 0x103c, 0x9000);      // Nobody's.
+  at(10);
+  unmap(0);
+  access(El::el2, 0x1f00);  // Not mapped now.
+  map(0, 0x1000, 0x1fff);
+  access(El::el1, 0x8040, 0x8fc0, 64);
+  coverage.on_event({.kind = EventKind::mmio, .el = El::el1, .a = 0x8100, .d = 4 << 1});
+  const Json whole = report(100);
+  const Json& regions = whole["mpus"][0]["regions"];
+  EXPECT_EQ(regions[0]["touched_bytes"], 3 * 64);
+  EXPECT_EQ(regions[0]["untouched_bytes"], 0x1000 - 3 * 64);
+  EXPECT_EQ(regions[0]["untouched"],
+            Json::parse(R"([{"base": "0x10c0", "limit": "0x1fff", "bytes": 3904}])"));
+  EXPECT_EQ(regions[1]["touched_bytes"], 3 * 64);
+  EXPECT_EQ(regions[1]["untouched_stretches"], 3);
+  EXPECT_EQ(regions[1]["untouched"][2]["limit"], "0x8fbf");
+  EXPECT_TRUE(has_finding(whole, "7.6 KiB of 8 KiB mapped were never accessed"));
+  EXPECT_NE(text(MpuReportFormat::csv).find(",192,3904"), std::string::npos);
+}
+
+TEST_F(MpuReportTest, WithoutBeingAskedNothingIsSaidOfAccesses) {
+  map(0, 0x1000, 0x1fff);
+  EXPECT_FALSE(report(10)["mpus"][0]["regions"][0].contains("touched_bytes"));
 }
 
 TEST_F(MpuReportTest, MappingsThatComeAndGoAreChurn) {

@@ -9,7 +9,8 @@ void el1_regions_save(struct guest* guest) {
   for (u64 n = 0; n < s->regions; ++n) {
     MSR(PRSELR_EL1, n);
     ISB();
-    s->mpu[n] = (struct region){MRS(PRBAR_EL1), MRS(PRLAR_EL1)};
+    s->mpu[n].bar = COUNTED_MRS(PRBAR_EL1);
+    s->mpu[n].lar = COUNTED_MRS(PRLAR_EL1);
   }
   region_counts.reads += 2 * s->regions;
 }
@@ -20,8 +21,8 @@ void el1_regions_load(const struct guest* guest) {
   for (u64 n = 0; n < count; ++n) {
     MSR(PRSELR_EL1, n);
     ISB();
-    MSR(PRBAR_EL1, n < s->regions ? s->mpu[n].bar : 0);
-    MSR(PRLAR_EL1, n < s->regions ? s->mpu[n].lar : 0);
+    COUNTED_MSR(PRBAR_EL1, n < s->regions ? s->mpu[n].bar : 0);
+    COUNTED_MSR(PRLAR_EL1, n < s->regions ? s->mpu[n].lar : 0);
   }
   MSR(PRSELR_EL1, s->prselr);
   region_counts.el1_writes += 2 * count;

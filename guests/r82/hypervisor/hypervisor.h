@@ -79,14 +79,44 @@ struct region_counts {
   u64 el2_writes, el1_writes;  ///< PRBAR and PRLAR
   u64 prenr_writes;
   u64 reads;
-  u64 cycles, stretches;  ///< Of the code that does it, and how often it ran.
+  u64 cycles, stretches;  ///< From the first access of a stretch of them to its last; stretches.
 };
 extern struct region_counts region_counts;
 
-/// Processor cycles (PMCCNTR_EL0).
-static inline u64 cycles(void) {
-  return MRS(pmccntr_el0);
+/// Processor cycles (PMCCNTR_EL0) behind the first and the last access of this stretch.
+struct region_stretch {
+  int begun;
+  u64 first, last;
+};
+extern struct region_stretch region_stretch;
+
+static inline void note_access(u64 cycles) {
+  if (!region_stretch.begun) region_stretch.first = cycles;
+  region_stretch.begun = 1;
+  region_stretch.last = cycles;
 }
+
+/// An access to a region's register with the counter read right behind it, so that what lies
+/// between two accesses is counted exactly.
+#define COUNTED_MSR(reg, value)                                       \
+  do {                                                                \
+    u64 cycles_;                                                      \
+    __asm__ volatile("msr " STRING(reg) ", %1\n\tmrs %0, pmccntr_el0" \
+                     : "=&r"(cycles_)                                 \
+                     : "r"((u64)(value))                              \
+                     : "memory");                                     \
+    note_access(cycles_);                                             \
+  } while (0)
+#define COUNTED_MRS(reg)                                              \
+  ({                                                                  \
+    u64 value_, cycles_;                                              \
+    __asm__ volatile("mrs %0, " STRING(reg) "\n\tmrs %1, pmccntr_el0" \
+                     : "=&r"(value_), "=r"(cycles_)                   \
+                     :                                                \
+                     : "memory");                                     \
+    note_access(cycles_);                                             \
+    value_;                                                           \
+  })
 
 // regions.c
 void regions_init(void);

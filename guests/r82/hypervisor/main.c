@@ -140,8 +140,8 @@ static unsigned ones(u64 bits) {
   return count;
 }
 
-static void count_cycles(u64 since) {
-  region_counts.cycles += cycles() - since;
+static void count_cycles(void) {
+  region_counts.cycles += region_stretch.last - region_stretch.first;
   ++region_counts.stretches;
 }
 
@@ -185,10 +185,10 @@ static void print_regions(void) {
 static void run_slice(struct guest* guest) {
   const u64 end = now() + kSliceTicks;
   ++guest->switches;
-  u64 since = cycles();
+  region_stretch.begun = 0;
   regions_enter(guest);
   if (!guest->vmsa) el1_regions_load(guest);
-  count_cycles(since);
+  count_cycles();
   context_load(guest);
   set_slice(end);
   int ended = 0;
@@ -204,9 +204,9 @@ static void run_slice(struct guest* guest) {
   }
   if (guest->state == kRunnable) ++guest->preemptions;
   if (!guest->vmsa) {
-    since = cycles();
+    region_stretch.begun = 0;
     el1_regions_save(guest);
-    count_cycles(since);
+    count_cycles();
   }
   context_save(guest);
   guest->wake_at = timer_deadline(guest);

@@ -9,6 +9,7 @@ enum { kEl2Rw = 0, kAllRw = 1, kEl2Ro = 2 };
 extern char __text_start[], __text_end[], __data_start[], __data_end[];
 
 struct region_counts region_counts;
+struct region_stretch region_stretch;
 static unsigned slots, needed;
 
 static struct region region(u64 first, u64 last, unsigned ap, unsigned xn, unsigned attr) {
@@ -19,9 +20,9 @@ static struct region region(u64 first, u64 last, unsigned ap, unsigned xn, unsig
 static void write_slot(unsigned n, struct region r, int enable) {
   MSR(PRSELR_EL2, n);
   ISB();
-  MSR(PRLAR_EL2, r.lar & ~1ul);
-  MSR(PRBAR_EL2, r.bar);
-  if (enable) MSR(PRLAR_EL2, r.lar);
+  COUNTED_MSR(PRLAR_EL2, r.lar & ~1ul);
+  COUNTED_MSR(PRBAR_EL2, r.bar);
+  if (enable) COUNTED_MSR(PRLAR_EL2, r.lar);
   region_counts.el2_writes += enable ? 3 : 2;
 }
 
@@ -66,7 +67,7 @@ void regions_init(void) {
 void regions_enter(const struct guest* guest) {
   if (regions_by_prenr()) {
     const u64 mine = (BIT(guest->region_count) - 1) << guest->first_slot;
-    MSR(PRENR_EL2, (BIT(kFixed) - 1) | mine);
+    COUNTED_MSR(PRENR_EL2, (BIT(kFixed) - 1) | mine);
     ++region_counts.prenr_writes;
   } else {
     for (unsigned r = 0; r < kGuestRegions; ++r) {
