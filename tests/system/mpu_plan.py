@@ -78,7 +78,8 @@ class OwnHypervisor(unittest.TestCase):
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=300, check=False)
 
-    def test_runs_with_as_many_regions_as_planned(self):
+    def build_as_planned(self):
+        """Returns the plan."""
         done = self.plan("--output-dir", str(self.folder / "out"))
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         plan = json.loads((self.folder / "out/plan.json").read_text())
@@ -89,8 +90,11 @@ class OwnHypervisor(unittest.TestCase):
         for name, more in (("alpha", []), ("beta", []), ("gamma", ["common/tables.c"])):
             self.link(name, values[f"PLAN_{name.upper()}S_MEMORY_START"],
                       GUEST + [f"r82/guest/{name}.c"] + more)
-        need = plan["score"]["peak"]
-        self.assertEqual(plan["bound"]["peak"], need)
+        self.assertEqual(plan["bound"]["peak"], plan["score"]["peak"])
+        return plan
+
+    def test_runs_with_as_many_regions_as_planned(self):
+        need = self.build_as_planned()["score"]["peak"]
         enough = self.run_with(need)
         self.assertEqual(enough.returncode, 0, enough.stdout[-2000:] + enough.stderr)
         for name in ("alpha", "beta", "gamma"):
@@ -98,6 +102,22 @@ class OwnHypervisor(unittest.TestCase):
         too_few = self.run_with(need - 1)
         self.assertEqual(too_few.returncode, 2)
         self.assertIn(f"{need - 1} EL2 regions are not enough, {need} are needed", too_few.stdout)
+
+    def test_a_sweep_finds_what_was_planned(self):
+        need = self.build_as_planned()["score"]["peak"]
+        done = subprocess.run([TRAPLINE, "mpu", "sweep", str(self.folder / "out/planned.toml"),
+                               "--regions", "4..32", "--el1", "16", "--format", "json", "--",
+                               "-append", "seconds=1"],
+                              capture_output=True, text=True, timeout=500, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        swept = json.loads(done.stdout)
+        self.assertEqual(swept["first_that_boots"], need)
+        self.assertTrue(swept["larger_ones_boot_too"])
+        for part in swept["parts"]:
+            self.assertEqual(part["boots"], part["regions"] >= need, part)
+            if not part["boots"]:
+                self.assertIn(f"{part['regions']} EL2 regions are not enough", part["says"])
+                self.assertEqual(part["code"], 2)  # The guest's, and no complaint about the usage.
 
     def test_says_what_one_region_less_costs(self):
         done = self.plan("--regions", "5")
