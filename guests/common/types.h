@@ -4,6 +4,8 @@ typedef unsigned char u8;
 typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long u64;
+typedef short i16;
+typedef int i32;
 typedef long i64;
 typedef __builtin_va_list va_list;
 

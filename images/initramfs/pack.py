@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Packs the initramfs so that the same files give the same bytes on every host.
 
-usage: pack.py BUSYBOX OUTPUT
+usage: pack.py BUSYBOX OUTPUT [FILE...]   the files go into /trapline
 
 cpio takes inode and link counts from the file system and gzip's output changes with zlib's version,
 so the archive ("newc", cpio.txt of the kernel's initramfs documentation) is written here, inside a
 gzip container of stored blocks (RFC 1951 3.2.4). Guests then also spend no time on inflating.
 """
+import lzma
 import pathlib
 import struct
 import sys
@@ -34,11 +35,19 @@ def padded(data):
     return data + b"\0" * (-len(data) % 4)
 
 
-def archive(busybox):
+def plain(path):
+    """Modules of suites from Debian 13 on are compressed, which busybox's insmod cannot read."""
+    data = path.read_bytes()
+    return lzma.decompress(data) if path.suffix == ".xz" else data
+
+
+def archive(busybox, extra):
     files = {name: (DIRECTORY, b"") for name in DIRECTORIES}
     files.update({name: (EXECUTABLE, (HERE / source).read_bytes())
                   for name, source in SCRIPTS.items()})
     files["bin/busybox"] = (EXECUTABLE, busybox)
+    files.update({"trapline/" + path.name.removesuffix(".xz"): (EXECUTABLE, plain(path))
+                  for path in extra})
     members = [member(inode, name, mode, data)
                for inode, (name, (mode, data)) in enumerate(sorted(files.items()), start=1)]
     whole = b"".join(members) + member(0, "TRAILER!!!", 0)
@@ -56,10 +65,11 @@ def gzip_stored(data):
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
     busybox = pathlib.Path(sys.argv[1]).read_bytes()
-    pathlib.Path(sys.argv[2]).write_bytes(gzip_stored(archive(busybox)))
+    extra = [pathlib.Path(name) for name in sys.argv[3:]]
+    pathlib.Path(sys.argv[2]).write_bytes(gzip_stored(archive(busybox, extra)))
 
 
 if __name__ == "__main__":

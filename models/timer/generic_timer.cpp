@@ -288,6 +288,15 @@ CompareTimer& GenericTimer::select(const Register& reg, const Mode& mode) {
   return timer(TimerIndex::el1_physical);
 }
 
+/// Software asks for the time, and there is none.
+void GenericTimer::note_stopped_counter() const {
+  if (counter_.enabled() || !sink_ || !sink_->wants(EventKind::misuse)) return;
+  sink_->observe({.kind = EventKind::misuse,
+                  .cpu = static_cast<std::uint8_t>(cpu_),
+                  .a = 1,
+                  .b = cpu_});
+}
+
 SysRegStatus GenericTimer::read(SysReg reg, const SysRegContext& context, std::uint64_t& value) {
   const Register* found = find(reg);
   if (!found || !exists(*found)) return SysRegStatus::undefined;
@@ -299,9 +308,11 @@ SysRegStatus GenericTimer::read(SysReg reg, const SysRegContext& context, std::u
       value = cntfrq_;
       break;
     case Kind::physical_count:
+      note_stopped_counter();
       value = physical_count();
       break;
     case Kind::virtual_count:
+      note_stopped_counter();
       value = virtual_count(context);
       break;
     case Kind::control:

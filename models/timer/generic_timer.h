@@ -73,6 +73,7 @@ class GenericTimer final : public SysRegPort {
   struct Register;
   struct Mode;
 
+  void note_stopped_counter() const;
   static const Register* find(SysReg reg);
   bool exists(const Register& reg) const;
   Mode mode_of(const SysRegContext& context) const;

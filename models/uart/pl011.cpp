@@ -272,6 +272,9 @@ void Pl011::write_data(std::uint8_t byte) {
   if (options_.transmit == Pl011Options::Transmit::immediate) {
     if (!transmitter_on()) {
       bank_.say_once("UARTDR is written while the transmitter is off; sent all the same");
+      if (sink_ && sink_->wants(EventKind::misuse)) {
+        sink_->observe({.kind = EventKind::misuse, .a = 0, .b = index_});
+      }
     }
     deliver(byte);
     raw_ |= kIntTx;

@@ -6,13 +6,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <deque>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "sim/check/guest_check.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
 #include "sim/cli/device_recordings.h"
+#include "sim/cli/findings.h"
 #include "sim/cli/input_files.h"
 #include "sim/cli/log.h"
 #include "sim/cli/mpu_report_file.h"
@@ -30,6 +34,7 @@
 #include "sim/rerun/uart_scripts.h"
 #include "sim/scenario/input_gate.h"
 #include "sim/trace/trace_file.h"
+#include "sim/trap/xen/pcap.h"
 
 namespace trapline {
 namespace {
@@ -56,11 +61,15 @@ bool is_interactive(const Scenario& scenario, const std::optional<InputRecording
 }
 
 void check_uarts(const Scenario& scenario) {
-  const unsigned there_are = machine_type(scenario.machine.machine).uarts();
+  const unsigned there_are = uarts_of(scenario.machine);
   if (scenario.uarts.size() > there_are) {
-    throw ScenarioError(fmt::format("there is no UART {}: the machine '{}' has {}",
-                                    scenario.uarts.size() - 1, scenario.machine.machine,
-                                    there_are));
+    if (scenario.machine.domains.empty()) {
+      throw ScenarioError(fmt::format("there is no UART {}: the machine '{}' has {}",
+                                      scenario.uarts.size() - 1, scenario.machine.machine,
+                                      there_are));
+    }
+    throw ScenarioError(fmt::format("there is no UART {}: {} domain(s) have a console each",
+                                    scenario.uarts.size() - 1, there_are));
   }
 }
 
@@ -78,6 +87,9 @@ class RunSession {
   void open_trace();
   void open_profile(MachineHooks& hooks);
   void write_profile();
+  void write_latency(const RunStats& stats);
+  void open_captures(MachineHooks& hooks);
+  void close_captures();
   void close_trace(const RunResult& result);
   void poll();
   void move_input(unsigned index);
@@ -89,7 +101,13 @@ class RunSession {
   std::optional<InputRecording> replayed_;
   bool interactive_;
   bool at_terminal_;
-  std::optional<HostOutput> stats_file_;
+  std::optional<HostOutput> stats_file_, latency_file_;
+  struct Capture {
+    explicit Capture(const std::string& path) : file(path, std::ios::binary), writer(file) {}
+    std::ofstream file;
+    xen::PcapWriter writer;
+  };
+  std::deque<Capture> captures_;
   std::optional<HostOutput> trace_file_;
   std::optional<TraceWriter> trace_;
   std::optional<TarmacFiles> tarmac_;
@@ -100,6 +118,8 @@ class RunSession {
   Symbols symbols_;  // For the two.
   std::optional<MpuReportFile> mpu_report_;
   MpuUsage mpus_;
+  Findings findings_;
+  std::optional<GuestCheck> check_;
   SignalWatch signals_;
   EscapeDecoder escapes_;
   Pacer pacer_;
@@ -121,6 +141,7 @@ RunSession::RunSession(const Scenario& scenario)
       interactive_(is_interactive(scenario, replayed_)),
       at_terminal_(interactive_ && !replayed_ && isatty(STDIN_FILENO)),
       recordings_(scenario),
+      findings_(scenario),
       scripts_(scenario.uarts, interactive_) {
   if (!scenario.stats_path.empty() && scenario.stats_path != "-") {
     stats_file_.emplace(HostOutput::to_file(scenario.stats_path));
@@ -131,9 +152,17 @@ RunSession::RunSession(const Scenario& scenario)
     }
     if (scenario.tarmac) throw ScenarioError("--mpu-coverage and --tarmac exclude each other");
   }
+  if (!scenario.latency_path.empty() && scenario.latency_path != "-") {
+    latency_file_.emplace(HostOutput::to_file(scenario.latency_path));
+  }
   MachineHooks hooks;
   hooks.sinks.push_back(&mpus_);
+  if (scenario.check != CheckMode::off) {
+    hooks.check = &check_.emplace(findings_);
+    hooks.sinks.push_back(hooks.check);
+  }
   hooks.recorders = recordings_.recorders();
+  open_captures(hooks);
   open_tarmac(hooks);
   open_profile(hooks);
   open_trace();
@@ -171,7 +200,10 @@ bool RunSession::reads_stdin(const UartSpec& uart) const {
 }
 
 void RunSession::add_uart(unsigned index, const UartSpec& uart) {
-  hosts_.push_back(std::make_unique<UartHost>(index, uart.backend, reads_stdin(uart), terminal_));
+  const std::vector<DomainSpec>& domains = scenario_.machine.domains;
+  const std::string name = domains.empty() ? fmt::format("uart{}", index) : domains[index].name;
+  hosts_.push_back(
+      std::make_unique<UartHost>(index, name, uart.backend, reads_stdin(uart), terminal_));
   scripts_.output(index).add(hosts_.back()->output());
   if (!hosts_.back()->announcement().empty()) say("trapline: " + hosts_.back()->announcement());
 }
@@ -179,7 +211,7 @@ void RunSession::add_uart(unsigned index, const UartSpec& uart) {
 void RunSession::open_tarmac(MachineHooks& hooks) {
   if (!scenario_.tarmac) return;
   const bool secure = machine_type(scenario_.machine.machine).secure();
-  tarmac_.emplace(*scenario_.tarmac, scenario_.machine.cpus, secure);
+  tarmac_.emplace(*scenario_.tarmac, cpus_of(scenario_.machine), secure);
   hooks.sinks.push_back(&*tarmac_);
   hooks.instructions = &*tarmac_;
 }
@@ -232,6 +264,33 @@ void RunSession::close_trace(const RunResult& result) {
   trace_->finish(result.digest);
   trace_file_->close();
   if (trace_file_->error() && !output_error_) output_error_ = trace_file_->error();
+}
+
+void RunSession::open_captures(MachineHooks& hooks) {
+  for (const auto& [bridge, path] : scenario_.captures) {
+    Capture& capture = captures_.emplace_back(path);
+    if (!capture.file) throw ScenarioError(fmt::format("{}: cannot be written", path));
+    hooks.frames.emplace_back(bridge, &capture.writer);
+  }
+}
+
+void RunSession::close_captures() {
+  for (std::size_t n = 0; n < captures_.size(); ++n) {
+    captures_[n].file.close();
+    if (!captures_[n].file && !output_error_) {
+      output_error_ = scenario_.captures[n].second + ": not all could be written";
+    }
+  }
+}
+
+void RunSession::write_latency(const RunStats& stats) {
+  if (scenario_.latency_path.empty()) return;
+  if (!latency_file_) {
+    latency_file_.emplace(FileDescriptor(STDOUT_FILENO, false), "standard output");
+  }
+  latency_file_->write(latency_table(stats));
+  latency_file_->close();
+  if (latency_file_->error() && !output_error_) output_error_ = latency_file_->error();
 }
 
 /// Before the scripts, so that the order of what falls due at one time is always the same.
@@ -313,6 +372,11 @@ int RunSession::finish(const RunResult& result, double seconds) {
   const bool judged = !interactive_ && result.reason != ExitReason::user_quit;
   Outcome outcome = judge(result, scenario_.expect, !judged, scripts_.failures(judged));
   if (const auto signal = signals_.received()) outcome.exit_code = 128 + *signal;
+  if (scenario_.check == CheckMode::error && judged && findings_.count() != 0) {
+    outcome.complaints.push_back(
+        fmt::format("{} finding(s) where --check error allows none", findings_.count()));
+    outcome.exit_code = kExitExpectation;
+  }
   const HostStats host{seconds, outcome.exit_code};
 
   for (const auto& host : hosts_) host->end_line();
@@ -354,6 +418,8 @@ int RunSession::finish(const RunResult& result, double seconds) {
     stats_file_->close();
     if (stats_file_->error() && !output_error_) output_error_ = stats_file_->error();
   }
+  write_latency(result.stats);
+  close_captures();
   if (output_error_) {
     say("trapline: " + *output_error_);
     outcome.exit_code = kExitUsage;
@@ -368,7 +434,7 @@ int run_command(const RunArguments& arguments, const Environment& environment) {
   Scenario scenario = make_scenario(arguments, environment);
   check_has_image(scenario);
   check_uarts(scenario);
-  scenario.uarts.resize(machine_type(scenario.machine.machine).uarts());
+  scenario.uarts.resize(uarts_of(scenario.machine));
   set_up_log(scenario.log_level);
   return RunSession(scenario).run();
 }

@@ -24,6 +24,9 @@ int run_command(const RunArguments& arguments, const Environment& environment);
 /// `trapline machine list`.
 int machine_list_command();
 
+/// `trapline xen abi`: the hypercalls of Xen, and which of them are answered.
+int xen_abi_command();
+
 /// `trapline machine dtb`: the device tree of the machine that the options describe, as a blob or
 /// as source, to `output` ("-" or empty: standard output).
 int machine_dtb_command(const RunArguments& arguments, const Environment& environment, bool source,

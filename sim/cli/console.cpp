@@ -90,8 +90,8 @@ void HostOutput::fail(int number) {
   error_ = fmt::format("{}: {}", name_, std::strerror(number));
 }
 
-TaggedLines::TaggedLines(std::shared_ptr<HostOutput> terminal, unsigned uart)
-    : terminal_(std::move(terminal)), tag_(fmt::format("uart{}: ", uart)) {}
+TaggedLines::TaggedLines(std::shared_ptr<HostOutput> terminal, const std::string& name)
+    : terminal_(std::move(terminal)), tag_(name + ": ") {}
 
 void TaggedLines::transmit(std::uint8_t byte) {
   if (byte == '\r') return;
@@ -141,15 +141,15 @@ std::string_view EscapeDecoder::help() {
          "Ctrl-A h       this help\n";
 }
 
-UartHost::UartHost(unsigned index, const UartBackendSpec& spec, bool read_stdin,
-                   std::shared_ptr<HostOutput> terminal) {
+UartHost::UartHost(unsigned index, const std::string& name, const UartBackendSpec& spec,
+                   bool read_stdin, std::shared_ptr<HostOutput> terminal) {
   using Kind = UartBackendSpec::Kind;
   switch (spec.kind) {
     case Kind::null:
       break;
     case Kind::lines:
       output_ = std::move(terminal);
-      lines_.emplace(output_, index);
+      lines_.emplace(output_, name);
       break;
     case Kind::stdio:
       output_ = std::move(terminal);

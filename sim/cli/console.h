@@ -72,7 +72,7 @@ class HostOutput final : public CharacterPort {
 /// with the UART's name in front.
 class TaggedLines final : public CharacterPort {
  public:
-  TaggedLines(std::shared_ptr<HostOutput> terminal, unsigned uart);
+  TaggedLines(std::shared_ptr<HostOutput> terminal, const std::string& name);
   void transmit(std::uint8_t byte) override;
   /// Writes a line that has no end yet.
   void end_line();
@@ -100,10 +100,10 @@ class EscapeDecoder {
 class UartHost {
  public:
   /// Opens what `spec` names. `read_stdin` says whether standard input belongs to this UART.
-  /// `terminal` is standard output, which UARTs share. Throws ScenarioError naming what cannot be
-  /// opened.
-  UartHost(unsigned index, const UartBackendSpec& spec, bool read_stdin,
-           std::shared_ptr<HostOutput> terminal);
+  /// `name` is what lines are marked with, and `terminal` standard output, which UARTs share. Throws
+  /// ScenarioError naming what cannot be opened.
+  UartHost(unsigned index, const std::string& name, const UartBackendSpec& spec,
+           bool read_stdin, std::shared_ptr<HostOutput> terminal);
 
   CharacterPort& output();
   HostOutput* host_output() { return output_.get(); }

@@ -81,6 +81,10 @@ struct CommandLine {
     dtb_app->callback(
         [this] { action = [this] { return machine_dtb_command(dtb, environment, dts, output); }; });
 
+    CLI::App* xen_app = app.add_subcommand("xen", "Describe what Xen guests find");
+    xen_app->require_subcommand(1);
+    xen_app->add_subcommand("abi", "List the hypercalls: implemented, refused, not implemented")
+        ->callback([this] { action = xen_abi_command; });
     add_test_command(*app.add_subcommand("test", "Run scenario files as tests"));
     add_trace_commands(*app.add_subcommand("trace", "Look at the trace of a run"));
 

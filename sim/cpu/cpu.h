@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "models/mpu/mpu.h"
+#include "sim/arch/sysreg.h"
 #include "sim/arch/types.h"
 #include "sim/bus/cpu_lines.h"
 #include "sim/bus/sysreg_port.h"
@@ -25,20 +27,28 @@ class EventHub;
 class GenericTimer;
 class InstructionSink;
 class SampleSink;
+class StoreGuard;
 class Timeline;
 class TimingModel;
 
 struct CpuConfig {
   std::string model = "cortex-a57";  ///< One of cpu_models().
-  unsigned index = 0;
+  unsigned index = 0;                ///< On its bus, and to whom it calls.
+  unsigned first = 0;                ///< What the CPU with index 0 is called in events.
   std::uint64_t mpidr = 0x80000000;  ///< MPIDR_EL1 as software reads it.
   bool has_el2 = true;
+  std::uint16_t vmid = 0;            ///< Without EL2: what its domain is called in events.
   unsigned gic = 3;                  ///< 3: ID_AA64PFR0_EL1.GIC says system registers exist.
   std::uint64_t hz = 1'000'000'000;
   /// Advances time through loops that poll the counter. Changes what the guest sees.
   bool skip_delay_loops = false;
   MpuConfig mpu{};  ///< Of a model with MPUs (cortex-r82): their sizes and the default memory map.
+  /// EL2 is there, and its software is the TrapPort: nothing is executed at EL2.
+  bool layer_at_el2 = false;
   bool vmsa_at_el1 = true;  ///< Of such a model: EL1 may use VMSAv8-64 (MSA_frac 2, not 1).
+
+  /// What it is called in events.
+  unsigned number() const { return first + index; }
 };
 
 /// The names make_cpu_complex() accepts as a model.
@@ -50,7 +60,17 @@ enum class Conduit : std::uint8_t { hvc, smc };
 enum class CallResult : std::uint8_t {
   refused,  ///< Nobody answers; the instruction is UNDEFINED.
   done,
-  wait,     ///< Done, and the CPU waits for an interrupt (PSCI CPU_SUSPEND).
+  wait,     ///< Done, and the CPU waits for an interrupt (PSCI CPU_SUSPEND) or for Cpu::wake().
+  yield,    ///< Done, and other CPUs may have their turn.
+  again,    ///< The instruction is to be executed once more, after interrupts had their chance.
+};
+
+/// An exception that was to be taken to an EL2 whose software is the TrapPort.
+struct El2Trap {
+  std::uint64_t esr = 0;
+  VirtAddr pc = 0;   ///< ELR_EL2
+  VirtAddr far = 0;
+  PhysAddr ipa = 0;  ///< Of the page, of a fault of stage 2.
 };
 
 /// Who answers calls that leave the highest implemented Exception level: firmware, or the trap layer.
@@ -60,6 +80,9 @@ class TrapPort {
   /// HVC where no EL2 is implemented, or SMC where EL3 is not. `x` holds X0 to X17 in and out.
   virtual CallResult call(Conduit conduit, std::uint16_t immediate, unsigned cpu,
                     std::array<std::uint64_t, 18>& x) = 0;
+  /// With CpuConfig::layer_at_el2, an exception other than HVC. The CPU must be without power when
+  /// this returns: there is nothing that it could go on with.
+  virtual void trapped(unsigned /*cpu*/, const El2Trap& /*trap*/) {}
   /// HLT #0xF000. `x` holds X0 (operation, result) and X1. False: semihosting is off.
   virtual bool semihosting(unsigned cpu, std::uint64_t& x0, std::uint64_t x1) = 0;
 };
@@ -77,8 +100,16 @@ enum class PauseReason : std::uint8_t {
 /// How long a CPU may run, and how its cycles are laid onto virtual time.
 struct Slice {
   std::uint64_t instructions = 0;  ///< The quantum; UINT64_MAX for none.
+  std::uint64_t overhead = 0;      ///< Cycles that pass before the first instruction.
   unsigned sharers = 1;            ///< CPUs taking turns: a cycle advances time by 1/sharers cycle.
   std::uint64_t instruction_limit = ~0ull;  ///< Of this CPU's total count.
+};
+
+/// What EL1's translation makes of an address, for whoever watches.
+struct AddressView {
+  PhysAddr ipa = 0;  ///< What stage 1 makes of it.
+  PhysAddr pa = 0;
+  bool normal_write_back = false;  ///< By stage 1: Normal, Inner and Outer Write-Back.
 };
 
 /// Counters of one CPU, for statistics.
@@ -114,10 +145,19 @@ class Cpu {
   virtual PauseReason run(const Slice& slice) = 0;
   /// True if a CPU that waits (WFI, WFE) has a reason to go on.
   virtual bool can_wake(PauseReason waiting) const = 0;
+  /// Ends the wait that a call began (CallResult::wait), with or without an interrupt.
+  virtual void wake() = 0;
+  /// PSTATE.I is clear and an interrupt is waiting.
+  virtual bool interrupt_deliverable() const = 0;
+  /// Clears PSTATE.I. For a TrapPort, during a call of this CPU.
+  virtual void unmask_interrupts() = 0;
   /// SEV from another CPU, or an event-stream tick.
   virtual void signal_event() = 0;
   /// Makes run() return at the next instruction that interrupts are sampled at. Callable from models.
   virtual void request_stop() = 0;
+
+  /// With CpuConfig::layer_at_el2: as an MSR that its software executes. Not during a slice.
+  virtual void write_el2(SysReg reg, std::uint64_t value) = 0;
 
   virtual std::uint64_t x(unsigned n) const = 0;  ///< n: 0 to 30.
   virtual void set_x(unsigned n, std::uint64_t value) = 0;
@@ -130,6 +170,13 @@ class Cpu {
   /// page before, where an address does not translate or is not RAM.
   virtual bool read_memory(VirtAddr va, void* to, std::size_t bytes) = 0;
   virtual bool write_memory(VirtAddr va, const void* from, std::size_t bytes) = 0;
+  /// SCTLR_EL1, wherever the CPU is.
+  virtual std::uint64_t sctlr_el1() const = 0;
+  /// `va` as EL1 would read it. Nothing where it does not translate, and on a CPU with MPUs. Changes
+  /// nothing, not even what is counted.
+  virtual std::optional<AddressView> view(VirtAddr va) = 0;
+  /// Memory as EL1 would read it, by view(). False with nothing beyond the page before.
+  virtual bool peek(VirtAddr va, void* to, std::size_t bytes) = 0;
   virtual const CpuCounters& counters() const = 0;
   /// PC, EL, PSTATE, syndrome registers and the last exceptions, for a person.
   virtual std::string describe() const = 0;
@@ -153,6 +200,7 @@ struct CpuEnvironment {
   InstructionSink* instructions = nullptr;
   BlockSink* blocks = nullptr;    ///< Watches every block. May be null.
   SampleSink* samples = nullptr;  ///< Is told call stacks. May be null.
+  StoreGuard* guard = nullptr;    ///< Is told stores to some pages. May be null.
 };
 
 /// The CPUs of one machine and what keeps them coherent: TLBI and instruction-cache broadcast, code

@@ -1,21 +1,24 @@
 #include "sim/cpu/scheduler.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace trapline {
 
-Scheduler::Scheduler(CpuComplex& cpus, Timeline& timeline, std::uint64_t quantum,
+Scheduler::Scheduler(std::vector<Cpu*> cpus, Timeline& timeline, std::uint64_t quantum,
                      std::function<Time(unsigned, Time)> event_stream)
-    : cpus_(cpus),
+    : cpus_(std::move(cpus)),
       timeline_(timeline),
       quantum_(quantum),
       event_stream_(std::move(event_stream)),
-      states_(cpus.count(), State::active) {
-  for (unsigned i = 0; i < cpus_.count(); ++i) {
+      states_(cpus_.size(), State::active),
+      ready_(cpus_.size()),
+      activities_(cpus_.size(), CpuActivity::off) {
+  for (unsigned i = 0; i < cpus_.size(); ++i) {
     const auto raised = [this, i](bool level) {
       if (level) woken(i);
     };
-    CpuLines& lines = cpus_.cpu(i).lines();
+    CpuLines& lines = cpus_[i]->lines();
     lines.irq.connect(raised);
     lines.fiq.connect(raised);
     lines.virq.connect(raised);
@@ -24,7 +27,7 @@ Scheduler::Scheduler(CpuComplex& cpus, Timeline& timeline, std::uint64_t quantum
 }
 
 void Scheduler::woken(unsigned index) {
-  if (running_ && &cpus_.cpu(index) != running_ && turns_.size() == 1) running_->request_stop();
+  if (running_ && cpus_[index] != running_ && turns_.size() == 1) running_->request_stop();
 }
 
 void Scheduler::stop() {
@@ -32,14 +35,34 @@ void Scheduler::stop() {
   if (running_) running_->request_stop();
 }
 
+void Scheduler::preempt() {
+  preempted_ = true;
+  if (running_) running_->request_stop();
+}
+
+void Scheduler::watch_activity(std::function<void(unsigned, CpuActivity)> watcher) {
+  watcher_ = std::move(watcher);
+}
+
+void Scheduler::tell_activities() {
+  for (unsigned i = 0; i < cpus_.size(); ++i) {
+    CpuActivity activity = CpuActivity::off;
+    if (cpus_[i]->powered()) activity = ready_[i] ? CpuActivity::ready : CpuActivity::blocked;
+    if (std::find(turns_.begin(), turns_.end(), i) != turns_.end()) activity = CpuActivity::running;
+    if (activities_[i] == activity) continue;
+    activities_[i] = activity;
+    watcher_(i, activity);
+  }
+}
+
 std::uint64_t Scheduler::instructions() const {
   std::uint64_t total = 0;
-  for (unsigned i = 0; i < cpus_.count(); ++i) total += cpus_.cpu(i).counters().instructions;
+  for (unsigned i = 0; i < cpus_.size(); ++i) total += cpus_[i]->counters().instructions;
   return total;
 }
 
 bool Scheduler::runnable(unsigned index) {
-  Cpu& cpu = cpus_.cpu(index);
+  Cpu& cpu = *cpus_[index];
   if (!cpu.powered()) {
     states_[index] = State::active;
     return false;
@@ -65,10 +88,14 @@ unsigned Scheduler::sharers() const {
 Scheduler::Outcome Scheduler::round(std::uint64_t instruction_limit) {
   turns_.clear();
   bool powered = false;
-  for (unsigned i = 0; i < cpus_.count(); ++i) {
-    powered |= cpus_.cpu(i).powered();
-    if (runnable(i)) turns_.push_back(i);
+  for (unsigned i = 0; i < cpus_.size(); ++i) {
+    powered |= cpus_[i]->powered();
+    ready_[i] = runnable(i);
+    if (ready_[i]) turns_.push_back(i);
   }
+  preempted_ = false;
+  if (placement_) placement_->place(timeline_.now(), ready_, turns_);
+  if (watcher_) tell_activities();
   if (stopped_) return Outcome::stopped;
   if (!powered) return Outcome::all_off;
   if (turns_.empty()) return Outcome::idle;
@@ -78,13 +105,14 @@ Scheduler::Outcome Scheduler::round(std::uint64_t instruction_limit) {
   for (std::size_t i = 0; i < turns_.size(); ++i) {
     const Outcome outcome = turn(turns_[i], alone ? kLongTurn : quantum_, instruction_limit);
     if (outcome != Outcome::ran) return outcome;
+    if (preempted_) break;
   }
   return Outcome::ran;
 }
 
 Scheduler::Outcome Scheduler::turn(unsigned index, std::uint64_t quantum,
                                    std::uint64_t instruction_limit) {
-  Cpu& cpu = cpus_.cpu(index);
+  Cpu& cpu = *cpus_[index];
   if (!cpu.powered()) return Outcome::ran;  // Switched off in this round.
   const std::uint64_t total = instructions();
   if (total >= instruction_limit) return Outcome::ran;
@@ -93,6 +121,7 @@ Scheduler::Outcome Scheduler::turn(unsigned index, std::uint64_t quantum,
   running_ = &cpu;
   const PauseReason reason =
       cpu.run({.instructions = quantum,
+               .overhead = placement_ ? placement_->overhead(index) : 0,
                .sharers = sharers(),
                .instruction_limit = left > ~0ull - own ? ~0ull : own + left});
   running_ = nullptr;
@@ -124,10 +153,10 @@ Scheduler::Outcome Scheduler::turn(unsigned index, std::uint64_t quantum,
 /// after a growing delay if all that ran were such looks.
 void Scheduler::note_stores(unsigned index, std::uint64_t executed) {
   if (executed == 0) return;
-  if (executed > kLook || !cpus_.cpu(index).powered()) {
-    for (unsigned other = 0; other < cpus_.count(); ++other) {
+  if (executed > kLook || !cpus_[index]->powered()) {
+    for (unsigned other = 0; other < cpus_.size(); ++other) {
       if (other != index && states_[other] == State::wait_for_event) {
-        cpus_.cpu(other).signal_event();
+        cpus_[other]->signal_event();
       }
     }
     poll_delay_ = kFirstPoll;
@@ -140,8 +169,8 @@ void Scheduler::note_stores(unsigned index, std::uint64_t executed) {
 bool Scheduler::someone_waits_for_event() const {
   unsigned powered = 0;
   bool waits = false;
-  for (unsigned i = 0; i < cpus_.count(); ++i) {
-    if (!cpus_.cpu(i).powered()) continue;
+  for (unsigned i = 0; i < cpus_.size(); ++i) {
+    if (!cpus_[i]->powered()) continue;
     ++powered;
     waits |= states_[i] == State::wait_for_event;
   }
@@ -151,8 +180,8 @@ bool Scheduler::someone_waits_for_event() const {
 Time Scheduler::next_event() const {
   Time next = timeline_.next_due();
   if (poll_at_ != kNever && someone_waits_for_event()) next = std::min(next, poll_at_);
-  for (unsigned i = 0; i < cpus_.count(); ++i) {
-    if (cpus_.cpu(i).powered() && states_[i] == State::wait_for_event) {
+  for (unsigned i = 0; i < cpus_.size(); ++i) {
+    if (cpus_[i]->powered() && states_[i] == State::wait_for_event) {
       next = std::min(next, event_stream_(i, timeline_.now()));
     }
   }
@@ -164,14 +193,14 @@ void Scheduler::advance_to(Time when) {
     poll_at_ = kNever;
     poll_delay_ = std::min(poll_delay_ * 2, kLastPoll);
     ++polls_;
-    for (unsigned i = 0; i < cpus_.count(); ++i) {
-      if (states_[i] == State::wait_for_event) cpus_.cpu(i).signal_event();
+    for (unsigned i = 0; i < cpus_.size(); ++i) {
+      if (states_[i] == State::wait_for_event) cpus_[i]->signal_event();
     }
   }
-  for (unsigned i = 0; i < cpus_.count(); ++i) {
-    if (cpus_.cpu(i).powered() && states_[i] == State::wait_for_event &&
+  for (unsigned i = 0; i < cpus_.size(); ++i) {
+    if (cpus_[i]->powered() && states_[i] == State::wait_for_event &&
         event_stream_(i, timeline_.now()) <= when) {
-      cpus_.cpu(i).signal_event();
+      cpus_[i]->signal_event();
     }
   }
   timeline_.advance_to(when);

@@ -47,6 +47,7 @@ UnicornCpu::UnicornCpu(UnicornComplex& complex, const CpuEnvironment& environmen
       watcher_(environment.instructions),
       blocks_(environment.blocks),
       samples_(environment.samples),
+      guard_(environment.guard),
       pages_(pages),
       pmu_(*this) {
   if (watcher_) {
@@ -162,13 +163,13 @@ void UnicornCpu::power_on(VirtAddr pc, El el, std::uint64_t x0) {
   tlb_.invalidate_all();
   clear_code_map();
   flush_engine_tlb();
-  emit(EventKind::cpu_power, config_.index, 1, pc);
+  emit(EventKind::cpu_power, config_.number(), 1, pc);
 }
 
 void UnicornCpu::power_off() {
   powered_ = false;
   if (running_) pause_ = PauseReason::powered_off;
-  emit(EventKind::cpu_power, config_.index, 0);
+  emit(EventKind::cpu_power, config_.number(), 0);
 }
 
 void UnicornCpu::request_stop() {
@@ -223,7 +224,7 @@ void UnicornCpu::emit(EventKind kind, std::uint64_t a, std::uint64_t b, std::uin
                       std::uint64_t d) {
   Event event;
   event.kind = kind;
-  event.cpu = static_cast<std::uint8_t>(config_.index);
+  event.cpu = static_cast<std::uint8_t>(config_.number());
   event.a = a;
   event.b = b;
   event.c = c;
@@ -242,7 +243,7 @@ void UnicornCpu::set_adjustments(VirtAddr pc) {
 
 /// Of now: when the controls are read again depends on who watches.
 std::uint16_t UnicornCpu::vmid() const {
-  if (!config_.has_el2) return 0;
+  if (!config_.has_el2) return config_.vmid;
   if (!context_stale_) return vmid_of(controls_el1_);
   // VSCTLR_EL2 has the encoding that is TTBR0_EL2's elsewhere, and its VMID 16 bits.
   if (pmsa_) return static_cast<std::uint16_t>(read_system(reg::TTBR0_EL2) >> 48);
@@ -343,7 +344,7 @@ std::string UnicornCpu::describe() const {
   };
   using ull = unsigned long long;
   add("CPU %u: PC 0x%016llx  EL%u  PSTATE 0x%08x  SP 0x%016llx  %llu instructions\n",
-      config_.index, ull{pc()}, static_cast<unsigned>(el_), pstate(),
+      config_.number(), ull{pc()}, static_cast<unsigned>(el_), pstate(),
       ull{read_reg(UC_ARM64_REG_SP)}, ull{instructions_});
   add("  ESR_EL1 0x%08llx FAR_EL1 0x%016llx ELR_EL1 0x%016llx VBAR_EL1 0x%016llx\n",
       ull{read_reg(UC_ARM64_REG_ESR_EL1)}, ull{read_reg(UC_ARM64_REG_FAR_EL1)},
@@ -424,7 +425,20 @@ void UnicornComplex::release_code(PhysAddr page, CodePages::Slot& slot) {
   slot.executable = false;
 }
 
+/// Within a call or wake-up of a CPU that runs, its engine must not lose the code that it is in.
 void UnicornComplex::memory_written(PhysAddr pa, std::uint64_t bytes) {
+  UnicornCpu* running = nullptr;
+  for (const auto& cpu : cpus_) {
+    if (cpu->running()) running = cpu.get();
+  }
+  if (!running) return code_written(pa, bytes);
+  for (PhysAddr page = pa & ~0xfffull; page < pa + bytes; page += 4096) {
+    CodePages::Slot* slot = pages_.slot(page);
+    if (slot && slot->executable) running->release_soon(page);
+  }
+}
+
+void UnicornComplex::code_written(PhysAddr pa, std::uint64_t bytes) {
   for (PhysAddr page = pa & ~0xfffull; page < pa + bytes; page += 4096) {
     CodePages::Slot* slot = pages_.slot(page);
     if (slot && slot->executable) release_code(page, *slot);

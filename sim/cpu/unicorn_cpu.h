@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "sim/arch/load_store.h"
+#include "sim/arch/pstate.h"
 #include "sim/arch/registers.h"
 #include "sim/bus/bus.h"
 #include "sim/cpu/code_pages.h"
@@ -82,8 +83,16 @@ class UnicornCpu final : public Cpu,
   bool powered() const override { return powered_; }
   PauseReason run(const Slice& slice) override;
   bool can_wake(PauseReason waiting) const override;
+  void wake() override {
+    if (pause_ == PauseReason::wait_for_interrupt) woken_ = true;
+  }
+  bool interrupt_deliverable() const override {
+    return lines_.irq.level() && !(pstate() & pstate::kI);
+  }
+  void unmask_interrupts() override;
   void signal_event() override { event_register_ = true; }
   void request_stop() override;
+  void write_el2(SysReg reg, std::uint64_t value) override;
   std::uint64_t x(unsigned n) const override;
   std::uint64_t sp() const override { return get_sp(); }
   void set_x(unsigned n, std::uint64_t value) override;
@@ -92,6 +101,9 @@ class UnicornCpu final : public Cpu,
   std::uint64_t hcr_el2() const override { return config_.has_el2 ? hcr_ : 0; }
   bool read_memory(VirtAddr va, void* to, std::size_t bytes) override;
   bool write_memory(VirtAddr va, const void* from, std::size_t bytes) override;
+  std::uint64_t sctlr_el1() const override { return read_system(reg::SCTLR_EL1); }
+  std::optional<AddressView> view(VirtAddr va) override;
+  bool peek(VirtAddr va, void* to, std::size_t bytes) override;
   const CpuCounters& counters() const override;
   std::string describe() const override;
   std::string stuck_reason() const override { return stuck_reason_; }
@@ -113,6 +125,12 @@ class UnicornCpu final : public Cpu,
   void forget_code(PhysAddr page);  ///< Drops translations of a 4 KiB page. Not while running.
   void clear_code_map();
   void context_changed() { context_stale_ = true; }
+  bool running() const { return running_; }
+  /// As UnicornComplex::release_code(), once the engine stands still.
+  void release_soon(PhysAddr page) {
+    release_pages_.push_back(page);
+    attention_ = 0;
+  }
   bool waits_for_event() const { return powered_ && pause_ == PauseReason::wait_for_event; }
 
  private:
@@ -212,6 +230,7 @@ class UnicornCpu final : public Cpu,
   std::optional<PhysAddr> known_physical(VirtAddr va) const;
   void note_watched(PhysAddr pa, unsigned bytes, bool write);
   void note_watched_code();
+  void note_guarded_store(PhysAddr pa, unsigned bytes);
 
   // unicorn_run.cpp: blocks, sampling, slices
   static void block_callback(uc_engine*, std::uint64_t pc, std::uint32_t size, void* self);
@@ -251,6 +270,7 @@ class UnicornCpu final : public Cpu,
   void on_hvc(VirtAddr next_pc);
   void on_smc(VirtAddr next_pc);
   bool firmware_call(Conduit conduit, std::uint16_t immediate);
+  void call_again();
   void undefined(VirtAddr pc, std::uint32_t word);
   bool take_illegal_state(VirtAddr pc);
   bool fp_off() const { return fp_off_[static_cast<unsigned>(el_)]; }
@@ -262,6 +282,7 @@ class UnicornCpu final : public Cpu,
   bool pauth_trap(std::uint32_t word, VirtAddr pc);
   bool semihosting(VirtAddr pc, std::uint32_t word);
   void take(const ExceptionSpec& spec);
+  void trap_to_layer(const ExceptionSpec& spec);
   void take_synchronous(El target, std::uint64_t esr, VirtAddr return_address,
                         std::optional<std::uint64_t> far = {});
   bool take_interrupt(VirtAddr pc);
@@ -426,9 +447,11 @@ class UnicornCpu final : public Cpu,
   InstructionSink* watcher_;
   BlockSink* blocks_;
   SampleSink* samples_;
+  StoreGuard* guard_;
   ExecutedBlock last_block_{};  ///< Counted, and perhaps settled before its end. For blocks_.
   std::uint64_t next_sample_ = 0;  ///< In cycles. For samples_.
   WatchedMemory* watched_memory_ = nullptr;
+  bool peeking_ = false;  ///< Walks are an observer's.
   /// Pages of code with watched bytes, by their cost tables.
   std::unordered_map<const std::uint32_t*, PhysAddr> watched_code_;
   bool watching_ = false;          ///< watch_hook_ is in the engine.
@@ -518,6 +541,7 @@ class UnicornCpu final : public Cpu,
   std::optional<PauseReason> pause_;
   bool powered_ = false;
   bool event_register_ = false;
+  bool woken_ = false;  ///< By wake(), since the CPU last ran.
 
   Pending pending_;
   std::optional<VirtAddr> scratch_page_;  ///< While set, fills map to this physical page.
@@ -584,6 +608,8 @@ class UnicornComplex final : public CpuComplex {
   void memory_redirected() override { flush_engine_tlbs(); }
 
   void flush_engine_tlbs();
+  /// As memory_written(), while no engine runs.
+  void code_written(PhysAddr pa, std::uint64_t bytes);
   /// Makes a page that was executed from writable: every engine forgets its translations.
   void release_code(PhysAddr page, CodePages::Slot& slot);
   template <typename Action>

@@ -2,6 +2,7 @@
 #include "sim/arch/esr.h"
 #include "sim/arch/pstate.h"
 #include "sim/arch/registers.h"
+#include "sim/arch/xen_calls.h"
 #include "sim/cpu/unicorn_cpu.h"
 
 namespace trapline {
@@ -93,12 +94,14 @@ void UnicornCpu::on_svc(VirtAddr next_pc) {
 void UnicornCpu::on_hvc(VirtAddr next_pc) {
   const std::uint32_t word = word_at(next_pc - 4).value_or(0);
   const std::uint16_t immediate = immediate_of(word);
-  if (!config_.has_el2) {
-    if (model_.pmsa || !firmware_call(Conduit::hvc, immediate)) undefined(next_pc - 4, word);
+  if (!config_.has_el2 || config_.layer_at_el2) {
+    const bool answered = config_.layer_at_el2 || !model_.pmsa;
+    if (!answered || !firmware_call(Conduit::hvc, immediate)) undefined(next_pc - 4, word);
     return;
   }
   if (bit(hcr_, 29)) return undefined(next_pc - 4, word);  // HCR_EL2.HCD
   emit(EventKind::hypercall, immediate, x(0), x(1), x(2));
+  if (immediate == xen::kHypercallTag) observe(EventKind::xen_call, x(16), x(0), x(1), x(2));
   observe_call(next_pc);
   take_synchronous(El::el2, esr::hvc(immediate), next_pc);
 }
@@ -116,6 +119,9 @@ bool UnicornCpu::firmware_call(Conduit conduit, std::uint16_t immediate) {
   for (unsigned n = 0; n < registers.size(); ++n) registers[n] = x(n);
   emit(conduit == Conduit::hvc ? EventKind::hypercall : EventKind::monitor_call, immediate,
        registers[0], registers[1], registers[2]);
+  if (conduit == Conduit::hvc && immediate == xen::kHypercallTag) {
+    observe(EventKind::xen_call, registers[16], registers[0], registers[1], registers[2]);
+  }
   const std::array<std::uint64_t, 18> before = registers;
   const CallResult result = traps_->call(conduit, immediate, config_.index, registers);
   if (result == CallResult::refused) return false;
@@ -123,9 +129,28 @@ bool UnicornCpu::firmware_call(Conduit conduit, std::uint16_t immediate) {
     if (registers[n] != before[n]) set_x(n, registers[n]);
   }
   observe(EventKind::call_result, registers[0], registers[1], registers[2], registers[3]);
-  if (result == CallResult::wait && wait_for_interrupt()) pause_ = PauseReason::wait_for_interrupt;
+  if (result == CallResult::wait && wait_for_interrupt()) {
+    pause_ = PauseReason::wait_for_interrupt;
+  }
+  if (result == CallResult::yield && sharers_ != 1) pause_ = PauseReason::yielded;
+  if (result == CallResult::again) call_again();
   if (pause_) pause(*pause_, pc());
   return true;
+}
+
+/// The call that was made is made again, unless an interrupt comes before.
+void UnicornCpu::call_again() {
+  write_reg(UC_ARM64_REG_PC, pc() - 4);
+  forget_block();
+  interrupt_check_ = true;
+  attention_ = 0;
+}
+
+void UnicornCpu::unmask_interrupts() {
+  write_reg(UC_ARM64_REG_PSTATE, pstate() & ~pstate::kI);
+  write_system(reg::SPSR_EL1, read_system(reg::SPSR_EL1));  // The engine looks at PSTATE again.
+  interrupt_check_ = true;
+  attention_ = 0;
 }
 
 bool UnicornCpu::semihosting(VirtAddr pc, std::uint32_t word) {
@@ -239,7 +264,22 @@ void UnicornCpu::take_synchronous(El target, std::uint64_t esr, VirtAddr return_
   take({.target = target, .esr = esr, .return_address = return_address, .far = far});
 }
 
+/// Where the software at EL2 is no guest's. It ends with this CPU off.
+void UnicornCpu::trap_to_layer(const ExceptionSpec& spec) {
+  note_exception(spec, pstate());
+  traps_->trapped(config_.index, {.esr = spec.esr,
+                                  .pc = spec.return_address,
+                                  .far = spec.far.value_or(0),
+                                  .ipa = (spec.hpfar.value_or(0) >> 4 & 0xff'ffff'ffff) << 12});
+  if (!pause_) {
+    stuck_reason_ = "an exception to EL2 that the hypervisor layer has no answer to";
+    pause_ = PauseReason::stuck;
+  }
+  pause(*pause_, spec.return_address);
+}
+
 void UnicornCpu::take(const ExceptionSpec& spec) {
+  if (spec.target == El::el2 && config_.layer_at_el2) return trap_to_layer(spec);
   const std::uint32_t spsr = pstate();
   const auto target = static_cast<int>(spec.target);
   const std::uint64_t sctlr =

@@ -13,6 +13,7 @@
 #include "sim/arch/pstate.h"
 #include "sim/arch/registers.h"
 #include "sim/cpu/unicorn_cpu.h"
+#include "sim/trace/store_guard.h"
 
 namespace trapline {
 namespace {
@@ -196,6 +197,13 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
     pending_ = {.kind = Pending::Kind::split_data, .access = kind, .va = va};
     return false;
   }
+  if (guard_ && entry && kind != AccessKind::fetch && guard_->has_page(entry->pa_page)) {
+    if (kind == AccessKind::write) {
+      pending_ = {.kind = Pending::Kind::split_data, .access = kind, .va = va};
+      return false;
+    }
+    guard_->on_read(entry->pa_page);
+  }
   if (pmsa_ && pmsa_->found_split) {
     const bool data = kind != AccessKind::fetch;
     if (data && entry && !splits_data(va, privileged, pan)) {
@@ -247,7 +255,7 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
       permissions = UC_PROT_READ;
       // A page already known as data may be written at once, if nothing is left to record.
       if (slot.writable && !slot.executable && !entry.needs_dirty_update &&
-          allowed(AccessKind::write)) {
+          allowed(AccessKind::write) && !(guard_ && guard_->has_page(entry.pa_page))) {
         permissions |= UC_PROT_WRITE;
       }
       break;
@@ -456,8 +464,9 @@ bool UnicornCpu::access(VirtAddr tagged_va, unsigned bytes, std::uint8_t* data, 
     if (!write) {
       std::memcpy(data, ram->host(pa), bytes);
     } else {
+      if (guard_ && guard_->has_page(pa)) note_guarded_store(pa, bytes);
       std::memcpy(ram->host(pa), data, bytes);
-      complex_.memory_written(pa, bytes);
+      complex_.code_written(pa, bytes);
     }
     return true;
   } else if (ram && !bus_.window_at(pa)) {
@@ -564,7 +573,7 @@ bool UnicornCpu::read64(PhysAddr pa, std::uint64_t& value) {
   const Ram* ram = bus_.ram_at(pa);
   if (!ram) return false;
   std::memcpy(&value, ram->host(pa), sizeof value);
-  if (watched_memory_) note_watched(pa, sizeof value, false);
+  if (watched_memory_ && !peeking_) note_watched(pa, sizeof value, false);
   return true;
 }
 

@@ -1,9 +1,12 @@
 // Observed events: raised where a sink wants them. What makes them visible is found by the scan of
 // a page (needs_interception), so that software without them pays nothing; and nothing here changes
 // what the CPU does.
+#include <algorithm>
+
 #include "sim/arch/registers.h"
 #include "sim/arch/trace_points.h"
 #include "sim/cpu/unicorn_cpu.h"
+#include "sim/trace/store_guard.h"
 
 namespace trapline {
 
@@ -12,7 +15,7 @@ void UnicornCpu::observe(EventKind kind, std::uint64_t a, std::uint64_t b, std::
   if (!events_.wants(kind)) return;
   Event event;
   event.kind = kind;
-  event.cpu = static_cast<std::uint8_t>(config_.index);
+  event.cpu = static_cast<std::uint8_t>(config_.number());
   event.a = a;
   event.b = b;
   event.c = c;
@@ -82,6 +85,62 @@ void UnicornCpu::observe_mpu_fault(const Fault& fault, VirtAddr va, AccessKind k
   if (el1_0 && !fault.stage2 && controls_el1_.stage2_by_mpu) return;
   observe(EventKind::mpu_fault, fault.stage2 ? fault.ipa : va, fault.fsc(),
           static_cast<std::uint64_t>(kind), fault.stage2 || !el1_0 ? 2 : 1);
+}
+
+void UnicornCpu::note_guarded_store(PhysAddr pa, unsigned bytes) {
+  guard_->on_store({.cpu = config_.number(),
+                    .el = el_,
+                    .vmid = vmid(),
+                    .pc = emulated_pc_,
+                    .pa = pa,
+                    .bytes = bytes,
+                    .mmu = bit(sctlr_el1(), 0)});
+}
+
+std::optional<AddressView> UnicornCpu::view(VirtAddr va) {
+  if (pmsa_) return std::nullopt;
+  TranslationControls controls = controls_el1_;
+  controls.sctlr = read_system(reg::SCTLR_EL1);
+  controls.tcr = read_system(reg::TCR_EL1);
+  controls.ttbr0 = read_reg(UC_ARM64_REG_TTBR0_EL1);
+  controls.ttbr1 = read_reg(UC_ARM64_REG_TTBR1_EL1);
+  controls.mair = read_reg(UC_ARM64_REG_MAIR_EL1);
+  controls.features = model_.translation;
+  if (config_.has_el2) {
+    controls.vtcr_el2 = read_system(reg::VTCR_EL2);
+    controls.vttbr_el2 = read_system(reg::VTTBR_EL2);
+    controls.hcr_el2 = hcr_;
+  }
+  peeking_ = true;
+  const TranslationRequest request{.va = va, .kind = AccessKind::read, .debug = true};
+  const TranslationResult both = translate(Regime::el1_0, request, controls, *this);
+  TranslationRequest stage1_request = request;
+  stage1_request.stage1_only = true;
+  const TranslationResult stage1 = translate(Regime::el1_0, stage1_request, controls, *this);
+  peeking_ = false;
+  const Mapping* first = std::get_if<Mapping>(&stage1);
+  if (!first) return std::nullopt;
+  const Mapping* whole = std::get_if<Mapping>(&both);
+  const auto write_back = [](unsigned attribute) {  // MAIR_ELx: 0b01RW, 0b11RW; 0b0100 is no cache.
+    return (attribute & 4) != 0 && attribute != 4;
+  };
+  const unsigned attr = first->attributes.attr;
+  return AddressView{.ipa = first->ipa(va),
+                     .pa = whole ? whole->pa(va) : ~PhysAddr{0},
+                     .normal_write_back = write_back(attr >> 4) && write_back(attr & 15)};
+}
+
+bool UnicornCpu::peek(VirtAddr va, void* to, std::size_t bytes) {
+  auto* out = static_cast<std::uint8_t*>(to);
+  while (bytes != 0) {
+    const std::size_t part = std::min<std::size_t>(bytes, 4096 - (va & 0xfff));
+    const std::optional<AddressView> at = view(untagged(va));
+    if (!at || at->pa == ~PhysAddr{0} || !bus_.read(at->pa, out, part)) return false;
+    va += part;
+    out += part;
+    bytes -= part;
+  }
+  return true;
 }
 
 }  // namespace trapline

@@ -26,7 +26,7 @@ MpuConfig mpu_config(const CpuConfig& config) {
 }  // namespace
 
 UnicornCpu::Pmsa::Pmsa(const CpuConfig& config, Sink* sink)
-    : view(mpu_config(config), config.index, sink), registers(config.index, config.has_el2) {}
+    : view(mpu_config(config), config.number(), sink), registers(config.index, config.has_el2) {}
 
 /// The controls have been read again.
 void UnicornCpu::refresh_mpu_controls() {
@@ -79,6 +79,13 @@ const SoftTlb::Entry* UnicornCpu::lookup_mpu(VirtAddr va, AccessKind kind, bool 
   }
   pmsa.found_split = answer.split;
   if (const Fault* refused = std::get_if<Fault>(&answer.result)) {
+    const PhysAddr pa = pmsa.found.pa_page | (va & kPageMask);
+    if (config_.layer_at_el2 && refused->stage2 && kind != AccessKind::fetch &&
+        bus_.window_at(pa)) {
+      // That a device is in no region is how its hypervisor gets to emulate it.
+      pmsa.found_split = false;
+      return &pmsa.found;
+    }
     fault = *refused;
     return nullptr;
   }
@@ -173,6 +180,21 @@ void UnicornCpu::registers_written() {
   pmsa.generation = pmsa.view.mpu().generation();
   ++pmsa.epoch;
   if (pmsa.view.written(mpu_regime())) flush_engine_tlb();
+}
+
+void UnicornCpu::write_el2(SysReg reg, std::uint64_t value) {
+  events_.set_source(this);
+  if (SysRegPort* port = port_for(reg)) {
+    port->write(reg, {.el = El::el2, .secure = model_.pmsa, .hcr_el2 = hcr_}, value);
+    if (pmsa_) registers_written();
+  } else if (reg == reg::HCR_EL2) {
+    write_hcr(value);
+  } else if (pmsa_ && reg == reg::VSCTLR_EL2) {
+    write_vsctlr(value);
+  } else {
+    write_system(reg, value);
+    context_stale_ = true;
+  }
 }
 
 /// VMID [63:48]; the rest is RES0.

@@ -62,7 +62,7 @@ void UnicornCpu::on_observed_block(VirtAddr pc, std::uint32_t size) {
   if (samples_ && cycles_ >= next_sample_) take_sample(pc);
   if (blocks_) {
     deliver_block();
-    last_block_ = {config_.index, el_, vmid(), pc, size};
+    last_block_ = {config_.number(), el_, vmid(), pc, size};
   }
   count_block(code_map_[(pc >> 12) % kCodeMapSize].cost, pc, size);
 }
@@ -263,7 +263,7 @@ void UnicornCpu::complete_here(VirtAddr pc, std::uint32_t word) {
 void UnicornCpu::retire(VirtAddr pc, std::uint32_t word) {
   if (blocks_) {
     deliver_block();
-    last_block_ = {config_.index, el_, vmid(), pc, 4};
+    last_block_ = {config_.number(), el_, vmid(), pc, 4};
   }
   ++instructions_;
   cycles_ += timing_.cycles(word);
@@ -325,7 +325,7 @@ bool UnicornCpu::interrupt_waiting() const {
 }
 
 bool UnicornCpu::can_wake(PauseReason waiting) const {
-  return interrupt_waiting() || (waiting == PauseReason::wait_for_event && event_register_);
+  return interrupt_waiting() || woken_ || (waiting == PauseReason::wait_for_event && event_register_);
 }
 
 /// WFI completed. True if the CPU has to wait.
@@ -386,6 +386,8 @@ PauseReason UnicornCpu::run(const Slice& slice) {
   stop_requested_ = false;
   const std::optional<PauseReason> paused = std::exchange(pause_, std::nullopt);
   interrupt_check_ = true;
+  woken_ = false;
+  cycles_ += slice.overhead;
   running_ = true;
   events_.set_source(this);
   timeline_.set_source(this);

@@ -55,7 +55,7 @@ void UnicornCpu::watch(VirtAddr pc) {
   if (!word) return;
   watched_.emplace();
   ExecutedInstruction& instruction = *watched_;
-  instruction.cpu = config_.index;
+  instruction.cpu = config_.number();
   instruction.el = el_;
   instruction.sp_el0 = (pstate() & 1) == 0;
   instruction.vmid = vmid();
@@ -102,7 +102,7 @@ void UnicornCpu::deliver_block() {
 
 /// The stack by the frame records that X29 leads to, as far as the TLB knows where they are.
 void UnicornCpu::take_sample(VirtAddr pc) {
-  StackSample sample{.cpu = config_.index, .el = el_, .vmid = vmid()};
+  StackSample sample{.cpu = config_.number(), .el = el_, .vmid = vmid()};
   sample.weight = (cycles_ - next_sample_) / samples_->period() + 1;
   next_sample_ += sample.weight * samples_->period();
   sample.frames[sample.depth++] = pc;

@@ -15,7 +15,7 @@
 #include "sim/machine/run_result.h"
 #include "sim/replay/recorder.h"
 #include "sim/time/timeline.h"
-#include "sim/trace/hub.h"
+#include "sim/trace/event.h"
 
 namespace trapline {
 
@@ -23,12 +23,13 @@ namespace trapline {
 struct BoardPorts {
   Bus& bus;
   Timeline& timeline;
-  EventHub& events;
+  Sink& events;
   std::function<CharacterPort&(unsigned uart)> uart;  ///< The far end of each UART.
   std::vector<DeviceRecorder*> recorders;
   /// The board's power control, for a device that ends the run (power_off or reset). If it acts on
   /// the access of a CPU, that CPU must not execute another instruction.
   std::function<void(std::optional<unsigned> cpu, ExitReason reason)> power;
+  unsigned first_uart = 0;  ///< Number in events of the first UART.
 };
 
 /// Made in three steps, because CPUs stand between memory and devices: they map the memory when
@@ -42,6 +43,10 @@ class Board {
   virtual CpuConfig cpu(unsigned index) const = 0;
   /// Puts the devices on the bus, in reset.
   virtual void add_devices(CpuComplex& cpus) = 0;
+
+  /// Makes a private interrupt pending, as a write of its bit to the GIC would. For a board whose
+  /// hypervisor is the simulator.
+  virtual void pend(unsigned /*cpu*/, unsigned /*intid*/) {}
 
   std::deque<Pl011>& uarts() { return uarts_; }
   GenericTimer& timer(unsigned cpu) { return timers_[cpu]; }
@@ -57,5 +62,7 @@ std::unique_ptr<Board> make_board(const MachineConfig& config, const BoardPorts&
 // One a kind of machine.
 std::unique_ptr<Board> make_virt_board(const MachineConfig& config, const BoardPorts& ports);
 std::unique_ptr<Board> make_fvp_baser_board(const MachineConfig& config, const BoardPorts& ports);
+/// One domain of a machine.
+std::unique_ptr<Board> make_xen_domain_board(const MachineConfig& config, const BoardPorts& ports);
 
 }  // namespace trapline

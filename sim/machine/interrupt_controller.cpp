@@ -68,7 +68,7 @@ class VirtGicV3 final : public InterruptController {
 }  // namespace
 
 std::unique_ptr<InterruptController> make_virt_gic(unsigned version, unsigned cpus, bool has_el2,
-                                                   std::vector<CpuLines*> lines, EventHub& events,
+                                                   std::vector<CpuLines*> lines, Sink& events,
                                                    DeviceRecorder* recorder) {
   Sink& sink = recorder ? static_cast<Sink&>(*recorder) : events;
   if (version == 2) {

@@ -19,11 +19,13 @@ class InterruptController {
   virtual Line& ppi(unsigned cpu, unsigned intid) = 0;
   /// System registers of one CPU; nullptr for a memory-mapped CPU interface.
   virtual SysRegPort* cpu_interface(unsigned cpu) = 0;
+  /// Makes an interrupt of INTIDs 0 to 31 pending on one CPU.
+  virtual void pend(unsigned /*cpu*/, unsigned /*intid*/) {}
 };
 
 /// The virt board's GIC, version 2 or 3.
 std::unique_ptr<InterruptController> make_virt_gic(unsigned version, unsigned cpus, bool has_el2,
-                                                   std::vector<CpuLines*> lines, EventHub& events,
+                                                   std::vector<CpuLines*> lines, Sink& events,
                                                    DeviceRecorder* recorder);
 
 /// Attaches a recorder, which has begun, to the lines of a GIC that is made.

@@ -2,18 +2,15 @@
 
 #include <chrono>
 #include <optional>
-#include <stdexcept>
 
-#include "sim/bus/bus.h"
-#include "sim/cpu/cpu.h"
 #include "sim/cpu/scheduler.h"
-#include "sim/machine/board.h"
-#include "sim/machine/boot.h"
+#include "sim/machine/guest_domain.h"
+#include "sim/machine/instance.h"
+#include "sim/machine/vcpu_placement.h"
+#include "sim/machine/xen_domain.h"
 #include "sim/time/timeline.h"
 #include "sim/time/timing_model.h"
 #include "sim/trace/hub.h"
-#include "sim/trap/semihosting.h"
-#include "sim/trap/smccc.h"
 
 namespace trapline {
 namespace {
@@ -27,59 +24,47 @@ class DroppedOutput final : public CharacterPort {
   void transmit(std::uint8_t) override {}
 };
 
-constexpr std::uint64_t kAffinityMask = 0xff'00ff'ffffull;
+/// How one domain left.
+struct DomainEnd {
+  ExitReason reason;
+  int code;
+  std::string detail;
+};
 
 }  // namespace
 
-struct Machine::Assembly final : PowerController, GuestMemory {
+struct Machine::Assembly {
   Assembly(const MachineConfig& config, MachineHooks given);
 
-  void build_cpus();
+  InstancePorts ports();
+  void add_board(const MachineConfig& config, InstancePorts ports);
+  void share_cpus(const SchedulerSpec& spec);
   CharacterPort& port(unsigned uart);
-  void load();
   RunResult run(const Limits& limits);
   void poll();
   void idle(Wakeup& time_limit);
   void finish(ExitReason reason, std::string detail = {}, int code = 0);
+  void domain_ended(unsigned domain, DomainEnd end);
+  void stuck(const Cpu& cpu);
+  unsigned part_of(unsigned cpu) const;
   std::string describe_cpus() const;
+  CpuStats stats_of(const Cpu& cpu) const;
   RunResult result();
-
-  // PowerController
-  unsigned cpu_count() const override { return cpus->count(); }
-  std::uint64_t affinity(unsigned cpu) const override { return board->cpu(cpu).mpidr & kAffinityMask; }
-  PowerState state(unsigned cpu) const override {
-    return cpus->cpu(cpu).powered() ? PowerState::on : PowerState::off;
-  }
-  bool executable(PhysAddr pa) const override { return bus.ram_at(pa) != nullptr; }
-  void cpu_on(unsigned cpu, PhysAddr entry, El el, std::uint64_t context) override;
-  void cpu_off(unsigned cpu) override { cpus->cpu(cpu).power_off(); }
-  void system_off(unsigned cpu) override { power_down(cpu, ExitReason::power_off); }
-  void system_reset(unsigned cpu) override { power_down(cpu, ExitReason::reset); }
-  void power_down(unsigned cpu, ExitReason reason);
-
-  // GuestMemory, for semihosting
-  bool read(unsigned cpu, VirtAddr va, void* to, std::uint64_t bytes) override {
-    return cpus->cpu(cpu).read_memory(va, to, bytes);
-  }
-  bool write(unsigned cpu, VirtAddr va, const void* from, std::uint64_t bytes) override {
-    return cpus->cpu(cpu).write_memory(va, from, bytes);
-  }
-  void semihosting_exit(const SemihostingExit& exit);
 
   MachineConfig config;
   MachineHooks hooks;
-  BootPlan plan;
-  bool has_el2;
   Timeline timeline;
   EventHub events;
-  Bus bus;
-  std::unique_ptr<TimingModel> timing;
-  std::unique_ptr<Semihosting> semihosting;
-  std::unique_ptr<Firmware> firmware;
+  TableTiming timing;
   DroppedOutput dropped;
-  std::unique_ptr<CpuComplex> cpus;
-  std::unique_ptr<Board> board;
+  std::vector<std::unique_ptr<Instance>> boards;  ///< One, or the domains'.
+  std::unique_ptr<XenLayer> layer;                ///< Of domains.
+  std::vector<std::unique_ptr<GuestDomain>> guests;
+  std::vector<std::optional<DomainEnd>> ends;  ///< By domain.
+  std::vector<Cpu*> cpus;                      ///< Of the whole machine.
+  std::vector<GenericTimer*> timers;           ///< By CPU.
   std::optional<Scheduler> scheduler;
+  std::unique_ptr<VcpuPlacement> placement;
 
   std::optional<ExitReason> ended;
   std::string detail;
@@ -89,77 +74,85 @@ struct Machine::Assembly final : PowerController, GuestMemory {
 };
 
 Machine::Assembly::Assembly(const MachineConfig& given_config, MachineHooks given)
-    : config(given_config), hooks(std::move(given)), plan(plan_boot(config)) {
-  has_el2 = boot_el(config) == 2;
+    : config(given_config), hooks(std::move(given)), ends(config.domains.size()) {
   for (Sink* sink : hooks.sinks) events.attach(*sink);
-  timing = std::make_unique<TableTiming>();
   for (DeviceRecorder* recorder : hooks.recorders) recorder->connect(events, timeline);
-  board = make_board(config, {.bus = bus,
-                              .timeline = timeline,
-                              .events = events,
-                              .uart = [this](unsigned uart) -> CharacterPort& { return port(uart); },
-                              .recorders = hooks.recorders,
-                              .power = [this](std::optional<unsigned> cpu, ExitReason reason) {
-                                if (cpu) return power_down(*cpu, reason);
-                                finish(reason);
-                              }});
-  board->add_memory();
-  build_cpus();
-  board->add_devices(*cpus);
-  scheduler.emplace(*cpus, timeline, config.quantum, [this](unsigned cpu, Time after) {
-    return board->timer(cpu).next_event_stream(after, cpus->cpu(cpu).hcr_el2());
+  if (config.domains.empty()) {
+    add_board(config, ports());
+  } else {
+    check_domains(config);
+    layer = std::make_unique<XenLayer>(timeline);
+    for (const auto& [bridge, observer] : hooks.frames) layer->bridge(bridge).observe(*observer);
+  }
+  for (unsigned n = 0; n < config.domains.size(); ++n) {
+    InstancePorts with = ports();
+    with.uart = [this, n](unsigned) -> CharacterPort& { return port(n); };
+    with.ended = [this, n](ExitReason reason, int code, std::string text) {
+      domain_ended(n, {reason, code, std::move(text)});
+    };
+    with.vmid = static_cast<std::uint16_t>(n + 1);
+    with.first_uart = n;
+    add_board(domain_config(config, config.domains[n]), std::move(with));
+    guests.push_back(std::make_unique<GuestDomain>(
+        config.domains[n], static_cast<xen::DomId>(n + 1), *boards[n], *layer, port(n),
+        [this](unsigned cpu) { scheduler->woken(cpu); }));
+  }
+  scheduler.emplace(cpus, timeline, config.quantum, [this](unsigned cpu, Time after) {
+    return timers[cpu]->next_event_stream(after, cpus[cpu]->hcr_el2());
   });
-  load();
+  if (config.scheduler) share_cpus(*config.scheduler);
+  if (!guests.empty()) {
+    scheduler->watch_activity([this](unsigned cpu, CpuActivity activity) {
+      const unsigned n = part_of(cpu);
+      guests[n]->set_activity(cpu - boards[n]->first_cpu(), activity);
+    });
+  }
+  for (const auto& board : boards) board->load();
+}
+
+void Machine::Assembly::share_cpus(const SchedulerSpec& spec) {
+  if (guests.empty()) {
+    throw ImageError("", "a policy is chosen, and there are no domains", "leave out --sched");
+  }
+  std::vector<VcpuPlacement::Vcpu> vcpus;
+  for (const Cpu* cpu : cpus) {
+    vcpus.push_back({config.domains[part_of(cpu->config().number())].name, cpu->config().index,
+                     cpu->config().vmid});
+  }
+  placement = std::make_unique<VcpuPlacement>(spec, config.cpus, std::move(vcpus), timeline, events,
+                                              [this] { scheduler->preempt(); });
+  placement->on_load([this](unsigned vcpu, unsigned before) {
+    const unsigned part = part_of(vcpu);
+    const GuestDomain* other = before < cpus.size() ? guests[part_of(before)].get() : nullptr;
+    if (other == guests[part].get()) return std::uint64_t{0};
+    return guests[part]->load_regions(vcpu - boards[part]->first_cpu(), other);
+  });
+  scheduler->place_by(*placement);
+}
+
+InstancePorts Machine::Assembly::ports() {
+  return {.timeline = timeline,
+          .events = events,
+          .timing = timing,
+          .hooks = hooks,
+          .uart = [this](unsigned uart) -> CharacterPort& { return port(uart); },
+          .host_poll = [this] { poll(); },
+          .ended = [this](ExitReason reason, int code,
+                          std::string text) { finish(reason, std::move(text), code); },
+          .woken = [this](unsigned cpu) { scheduler->woken(cpu); },
+          .first_cpu = static_cast<unsigned>(cpus.size())};
+}
+
+void Machine::Assembly::add_board(const MachineConfig& of, InstancePorts ports) {
+  Instance& board = *boards.emplace_back(std::make_unique<Instance>(of, std::move(ports)));
+  for (unsigned i = 0; i < board.cpus().count(); ++i) {
+    cpus.push_back(&board.cpus().cpu(i));
+    timers.push_back(&board.board().timer(i));
+  }
 }
 
 CharacterPort& Machine::Assembly::port(unsigned uart) {
   return uart < hooks.uarts.size() && hooks.uarts[uart] ? *hooks.uarts[uart] : dropped;
-}
-
-void Machine::Assembly::build_cpus() {
-  FirmwareConfig options;
-  options.conduit.reset();
-  if (plan.psci) options.conduit = plan.psci == PsciConduit::smc ? Conduit::smc : Conduit::hvc;
-  options.has_el2 = has_el2;
-  if (config.semihosting) {
-    semihosting = std::make_unique<Semihosting>(
-        SemihostingConfig{},
-        SemihostingPorts{*this, timeline, port(0), nullptr,
-                         [this](const SemihostingExit& exit) { semihosting_exit(exit); }});
-  }
-  firmware = std::make_unique<Firmware>(options, *this, semihosting.get(), &events);
-  std::vector<CpuConfig> configs;
-  for (unsigned i = 0; i < config.cpus; ++i) {
-    configs.push_back(board->cpu(i));
-    configs.back().hz = config.cpu_hz;
-    configs.back().skip_delay_loops = config.skip_delay_loops;
-  }
-  cpus = make_cpu_complex({.bus = bus,
-                           .timeline = timeline,
-                           .events = events,
-                           .timing = *timing,
-                           .traps = firmware.get(),
-                           .host_poll = [this] { poll(); },
-                           .mpu_recorder = recorder_of(hooks.recorders, RecordedDevice::mpu),
-                           .instructions = hooks.instructions,
-                           .blocks = hooks.blocks,
-                           .samples = hooks.samples},
-                          configs);
-}
-
-void Machine::Assembly::load() {
-  for (const BootBlob& blob : plan.blobs) {
-    if (!bus.write(blob.address, blob.bytes.data(), blob.bytes.size())) {
-      throw ImageError(blob.item.text(), "does not fit into RAM", "give the machine more memory (-m)");
-    }
-  }
-  for (unsigned i = 0; i < cpus->count(); ++i) {
-    if (i != 0 && !plan.secondary_entry) break;
-    Cpu& cpu = cpus->cpu(i);
-    cpu.power_on(i == 0 ? plan.entry : *plan.secondary_entry, static_cast<El>(plan.entry_el),
-                 plan.x[0]);
-    for (unsigned n = 1; n < plan.x.size(); ++n) cpu.set_x(n, plan.x[n]);
-  }
 }
 
 void Machine::Assembly::finish(ExitReason reason, std::string text, int code) {
@@ -170,12 +163,40 @@ void Machine::Assembly::finish(ExitReason reason, std::string text, int code) {
   scheduler->stop();
 }
 
+/// The run is over with its last domain; what went wrong first is what it ended of.
+void Machine::Assembly::domain_ended(unsigned domain, DomainEnd end) {
+  if (ends[domain]) return;
+  ends[domain] = std::move(end);
+  guests[domain]->ended();
+  const DomainEnd* worst = nullptr;
+  std::string text;
+  for (unsigned n = 0; n < ends.size(); ++n) {
+    if (!ends[n]) return;
+    if (!worst || worst->reason == ExitReason::power_off) worst = &*ends[n];
+    if (!ends[n]->detail.empty()) text += config.domains[n].name + ": " + ends[n]->detail + "\n";
+  }
+  finish(worst->reason, std::move(text), worst->code);
+}
+
+/// Which of the boards a CPU of the machine is on.
+unsigned Machine::Assembly::part_of(unsigned cpu) const {
+  unsigned n = 0;
+  while (n + 1 < boards.size() && cpu >= boards[n + 1]->first_cpu()) ++n;
+  return n;
+}
+
+/// A CPU can never go on. A domain of which that is true ends alone.
+void Machine::Assembly::stuck(const Cpu& cpu) {
+  std::string text = cpu.stuck_reason() + "\n" + cpu.describe();
+  if (config.domains.empty()) return finish(ExitReason::stuck, std::move(text));
+  boards[part_of(cpu.config().number())]->end(ExitReason::stuck, 0, std::move(text));
+}
+
 /// The CPUs that have executed something.
 std::string Machine::Assembly::describe_cpus() const {
   std::string text;
-  for (unsigned i = 0; i < cpus->count(); ++i) {
-    const Cpu& cpu = cpus->cpu(i);
-    if (cpu.powered() || cpu.counters().instructions != 0) text += cpu.describe();
+  for (const Cpu* cpu : cpus) {
+    if (cpu->powered() || cpu->counters().instructions != 0) text += cpu->describe();
   }
   return text;
 }
@@ -234,11 +255,9 @@ RunResult Machine::Assembly::run(const Limits& limits) {
       case Scheduler::Outcome::all_off:
         finish(ExitReason::stuck, "every CPU is switched off\n" + describe_cpus());
         break;
-      case Scheduler::Outcome::stuck: {
-        const Cpu& cpu = cpus->cpu(scheduler->stuck_cpu());
-        finish(ExitReason::stuck, cpu.stuck_reason() + "\n" + cpu.describe());
+      case Scheduler::Outcome::stuck:
+        stuck(*cpus[scheduler->stuck_cpu()]);
         break;
-      }
       case Scheduler::Outcome::stopped:
         break;
     }
@@ -246,8 +265,33 @@ RunResult Machine::Assembly::run(const Limits& limits) {
   return result();
 }
 
+CpuStats Machine::Assembly::stats_of(const Cpu& cpu) const {
+  const CpuCounters& counted = cpu.counters();
+  CpuStats stats{.instructions = counted.instructions,
+                 .cycles = counted.cycles,
+                 .mmio = counted.mmio,
+                 // Not the engine's own fills: it sizes its TLB by the host's clock.
+                 .tlb_fills = counted.translation_walks,
+                 .exceptions = {}};
+  for (unsigned el = 0; el < 4; ++el) {
+    for (unsigned ec = 0; ec < 64; ++ec)
+      stats.exceptions.taken[ec][el] = counted.exceptions[el][ec];
+    stats.exceptions.taken[ExceptionCounts::kIrq][el] =
+        counted.interrupts[el][0] + counted.interrupts[el][3];
+    stats.exceptions.taken[ExceptionCounts::kFiq][el] = counted.interrupts[el][1];
+    stats.exceptions.taken[ExceptionCounts::kSError][el] = counted.interrupts[el][2];
+    for (const std::uint64_t taken : counted.interrupts[el]) stats.interrupts += taken;
+  }
+  stats.registers = {.pc = cpu.pc(), .pstate = cpu.pstate(), .sp = cpu.sp()};
+  for (unsigned n = 0; n < stats.registers.x.size(); ++n) stats.registers.x[n] = cpu.x(n);
+  return stats;
+}
+
 RunResult Machine::Assembly::result() {
-  for (Pl011& uart : board->uarts()) uart.flush();
+  for (const auto& guest : guests) guest->flush();
+  if (guests.empty()) {
+    for (Pl011& uart : boards.front()->board().uarts()) uart.flush();
+  }
   const bool failed = *ended == ExitReason::limit_instructions ||
                       *ended == ExitReason::limit_time || *ended == ExitReason::host_timeout;
   if (failed && detail.empty()) {
@@ -259,62 +303,39 @@ RunResult Machine::Assembly::result() {
   end.b = static_cast<std::uint64_t>(exit_code);
   events.on_event(end);
 
-  RunResult outcome{.reason = *ended, .guest_code = exit_code, .detail = detail, .stats = {},
+  RunResult outcome{.reason = *ended,
+                    .guest_code = exit_code,
+                    .detail = detail,
+                    .stats = {},
                     .digest = events.digest().text()};
   outcome.stats.virtual_time = timeline.now();
-  for (unsigned i = 0; i < cpus->count(); ++i) {
-    const CpuCounters& counted = cpus->cpu(i).counters();
-    CpuStats stats{.instructions = counted.instructions,
-                   .cycles = counted.cycles,
-                   .mmio = counted.mmio,
-                   // Not the engine's own fills: it sizes its TLB by the host's clock.
-                   .tlb_fills = counted.translation_walks,
-                   .exceptions = {}};
-    for (unsigned el = 0; el < 4; ++el) {
-      for (unsigned ec = 0; ec < 64; ++ec) {
-        stats.exceptions.taken[ec][el] = counted.exceptions[el][ec];
-      }
-      stats.exceptions.taken[ExceptionCounts::kIrq][el] =
-          counted.interrupts[el][0] + counted.interrupts[el][3];
-      stats.exceptions.taken[ExceptionCounts::kFiq][el] = counted.interrupts[el][1];
-      stats.exceptions.taken[ExceptionCounts::kSError][el] = counted.interrupts[el][2];
-      for (const std::uint64_t taken : counted.interrupts[el]) stats.interrupts += taken;
-    }
-    const Cpu& cpu = cpus->cpu(i);
-    stats.registers = {.pc = cpu.pc(), .pstate = cpu.pstate(), .sp = cpu.sp()};
-    for (unsigned n = 0; n < stats.registers.x.size(); ++n) stats.registers.x[n] = cpu.x(n);
-    outcome.stats.cpus.push_back(stats);
-  }
+  if (placement) outcome.stats.scheduling = placement->report();
+  for (const Cpu* cpu : cpus) outcome.stats.cpus.push_back(stats_of(*cpu));
   return outcome;
-}
-
-void Machine::Assembly::cpu_on(unsigned cpu, PhysAddr entry, El el, std::uint64_t context) {
-  cpus->cpu(cpu).power_on(entry, el, context);
-  scheduler->woken(cpu);
-}
-
-/// The caller must not execute another instruction, so it loses power with the board.
-void Machine::Assembly::power_down(unsigned cpu, ExitReason reason) {
-  cpus->cpu(cpu).power_off();
-  finish(reason);
-}
-
-void Machine::Assembly::semihosting_exit(const SemihostingExit& exit) {
-  cpus->cpu(exit.cpu).power_off();
-  finish(ExitReason::guest_exit, {}, exit.code);
 }
 
 Machine::Machine(const MachineConfig& config, MachineHooks hooks)
     : assembly_(std::make_unique<Assembly>(config, std::move(hooks))) {}
 Machine::~Machine() = default;
 
-RunResult Machine::run(const Limits& limits) { return assembly_->run(limits); }
+RunResult Machine::run(const Limits& limits) {
+  return assembly_->run(limits);
+}
 
-void Machine::stop(ExitReason reason, int code) { assembly_->finish(reason, {}, code); }
+void Machine::stop(ExitReason reason, int code) {
+  assembly_->finish(reason, {}, code);
+}
 
 bool Machine::uart_input(unsigned uart, std::span<const std::uint8_t> bytes) {
-  if (uart >= assembly_->board->uarts().size()) return false;
-  Pl011& receiver = assembly_->board->uarts()[uart];
+  if (uart < assembly_->guests.size()) {
+    for (const std::uint8_t byte : bytes) {
+      if (!assembly_->guests[uart]->receive(byte)) return false;
+    }
+    return true;
+  }
+  std::deque<Pl011>& uarts = assembly_->boards.front()->board().uarts();
+  if (uart >= uarts.size()) return false;
+  Pl011& receiver = uarts[uart];
   DeviceRecorder* recorder = recorder_of(assembly_->hooks.recorders, RecordedDevice::pl011);
   for (const std::uint8_t byte : bytes) {
     if (recorder) recorder->note_input(uart, kUartReceive, byte, receiver.can_receive());
@@ -323,7 +344,11 @@ bool Machine::uart_input(unsigned uart, std::span<const std::uint8_t> bytes) {
   return true;
 }
 
-Clock& Machine::clock() { return assembly_->timeline; }
-const std::vector<std::uint8_t>& Machine::device_tree() const { return assembly_->plan.dtb; }
+Clock& Machine::clock() {
+  return assembly_->timeline;
+}
+const std::vector<std::uint8_t>& Machine::device_tree() const {
+  return assembly_->boards.front()->plan().dtb;
+}
 
 }  // namespace trapline

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "models/uart/character_port.h"
@@ -18,6 +19,12 @@
 
 namespace trapline {
 
+class GuestCheck;
+
+namespace xen {
+class NetObserver;
+}
+
 /// What the host connects to a machine.
 struct MachineHooks {
   std::vector<CharacterPort*> uarts;  ///< By UART number; nullptr or absent: output is dropped.
@@ -26,6 +33,9 @@ struct MachineHooks {
   std::vector<DeviceRecorder*> recorders;       ///< Observers of single devices.
   BlockSink* blocks = nullptr;              ///< Observer of blocks.
   SampleSink* samples = nullptr;            ///< Observer of call stacks.
+  GuestCheck* check = nullptr;              ///< Looks for mistakes of guests; one of the sinks, too.
+  /// By bridge of the domains: see every frame.
+  std::vector<std::pair<std::string, xen::NetObserver*>> frames;
   /// Called about every 10 ms of host time, and before virtual time skips over an idle stretch.
   std::function<void()> host_poll;
   /// Somebody may type: a machine that is idle for ever is not stuck, and idle time is skipped in

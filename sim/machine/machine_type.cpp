@@ -1,10 +1,12 @@
 #include "sim/machine/machine_type.h"
 
+#include <algorithm>
 #include <array>
 
 #include "sim/machine/fvp_baser.h"
 #include "sim/machine/image_error.h"
 #include "sim/machine/virt_board.h"
+#include "sim/machine/xen_domain.h"
 
 namespace trapline {
 namespace {
@@ -20,6 +22,7 @@ std::span<const MachineType* const> machine_types() {
 }
 
 const MachineType& machine_type(std::string_view name) {
+  if (name == kXenDomain) return xen_domain_machine();
   std::string known;
   for (const MachineType* type : machine_types()) {
     if (type->name() == name) return *type;
@@ -35,6 +38,18 @@ std::uint64_t ram_bytes_of(const MachineConfig& config) {
 std::string cpu_of(const MachineConfig& config) {
   if (!config.cpu.empty()) return config.cpu;
   return std::string(machine_type(config.machine).default_cpu());
+}
+
+unsigned uarts_of(const MachineConfig& config) {
+  return config.domains.empty() ? machine_type(config.machine).uarts()
+                                : static_cast<unsigned>(config.domains.size());
+}
+
+unsigned cpus_of(const MachineConfig& config) {
+  if (config.domains.empty()) return config.cpus;
+  unsigned cpus = 0;
+  for (const DomainSpec& domain : config.domains) cpus += std::max(domain.vcpus, 1u);
+  return cpus;
 }
 
 std::optional<MpuSizes> mpu_of(const MachineConfig& config) {

@@ -76,6 +76,11 @@ const MachineType& machine_type(std::string_view name);
 std::uint64_t ram_bytes_of(const MachineConfig& config);
 std::string cpu_of(const MachineConfig& config);
 
+/// UARTs of the machine: where it has domains, the console of each.
+unsigned uarts_of(const MachineConfig& config);
+/// CPUs, or those of all domains.
+unsigned cpus_of(const MachineConfig& config);
+
 /// Regions of the MPUs of each CPU.
 struct MpuSizes {
   unsigned el1;

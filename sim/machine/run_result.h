@@ -59,9 +59,26 @@ struct CpuStats {
   CpuRegisters registers{};
 };
 
+/// How one vCPU fared among those that share the physical CPUs. Times in picoseconds.
+struct VcpuScheduling {
+  std::string domain;
+  unsigned vcpu = 0;
+  Time running = 0;              ///< Had a physical CPU, and used it.
+  Time waiting = 0;              ///< Could run, and had none.
+  std::uint64_t switches = 0;    ///< Times that its state was loaded.
+  std::uint64_t dispatches = 0;  ///< Times that it became ready and was given a CPU.
+  Time longest_wait = 0;         ///< From ready to running.
+  // Of a table: windows at whose start it was ready, and how late they began; the others.
+  std::uint64_t windows = 0;
+  std::uint64_t windows_slept = 0;
+  Time start_delay_least = 0;
+  Time start_delay_most = 0;
+};
+
 struct RunStats {
   Time virtual_time = 0;  ///< Picoseconds since reset.
   std::vector<CpuStats> cpus;
+  std::vector<VcpuScheduling> scheduling;  ///< Where a policy was chosen.
 };
 
 struct RunResult {

@@ -125,6 +125,7 @@ void write_domu(DeviceTree& tree, const Domain& domain) {
   }
   tree.add_node(path);
   if (spec.vpl011) tree.set_empty(path, "vpl011");
+  if (spec.enhanced) tree.set_string(path, "xen,enhanced", "no-xenstore");
   tree.set_cells(path, "cpus", {spec.vcpus == 0 ? 1 : spec.vcpus});
   tree.set_u64s(path, "memory", {(spec.memory + kKiB - 1) / kKiB});
   tree.set_cells(path, "#size-cells", {2});

@@ -68,12 +68,51 @@ class FactList {
 
 void add_domain(FactList& facts, const std::string& name, const DomainSpec& domain) {
   facts.add("domain." + name,
-            fmt::format("memory={} vcpus={} vpl011={}", domain.memory, domain.vcpus,
-                        domain.vpl011 ? "on" : "off"));
+            fmt::format("memory={} vcpus={} vpl011={}{}", domain.memory, domain.vcpus,
+                        domain.vpl011 ? "on" : "off", domain.enhanced ? " enhanced=on" : ""));
   facts.add_text(fmt::format("domain.{}.append", name), domain.append);
   facts.add_file(name + ".kernel", domain.kernel);
   facts.add_file(name + ".initrd", domain.initrd);
   facts.add_file(name + ".dtb", domain.dtb);
+}
+
+void add_guest(FactList& facts, const DomainSpec& domain) {
+  add_domain(facts, domain.name, domain);
+  facts.add("guest." + domain.name, fmt::format("gic={} input={}", domain.gic,
+                                                domain.input_to_vpl011 ? "vpl011" : "pv"));
+  for (const MemoryRange& range : domain.static_memory) {
+    facts.add(fmt::format("guest.{}.static-mem", domain.name),
+              fmt::format("{:#x}+{:#x}", range.base, range.size));
+  }
+  if (domain.vmsa) facts.add(fmt::format("guest.{}.msa", domain.name), "mmu");
+  for (std::size_t n = 0; n < domain.disks.size(); ++n) {
+    const DiskSpec& disk = domain.disks[n];
+    const std::string suffix = disk.read_only ? " ro" : disk.write_through ? " write" : "";
+    facts.add_file(fmt::format("{}.disk{}", domain.name, n), disk.path, suffix);
+    if (disk.path.empty()) {
+      facts.add(fmt::format("guest.{}.disk{}", domain.name, n),
+                fmt::format("{} bytes{}", disk.bytes, suffix));
+    }
+  }
+  for (std::size_t n = 0; n < domain.nets.size(); ++n) {
+    facts.add(fmt::format("guest.{}.net{}", domain.name, n),
+              fmt::format("{} {}", domain.nets[n].bridge, domain.nets[n].mac));
+  }
+}
+
+void add_scheduler(FactList& facts, const SchedulerSpec& spec) {
+  facts.add("scheduler", fmt::format("policy={} slice={} switch-cycles={}",
+                                     static_cast<unsigned>(spec.policy), spec.slice,
+                                     spec.switch_cycles));
+  for (std::size_t n = 0; n < spec.tables.size(); ++n) {
+    std::string text;
+    for (const SchedulerSpec::Window& window : spec.tables[n]) {
+      text += fmt::format("{}{}.{}:{}", text.empty() ? "" : "/",
+                          window.domain.empty() ? "idle" : window.domain, window.vcpu,
+                          window.length);
+    }
+    facts.add(fmt::format("scheduler.table{}", n), text);
+  }
 }
 
 void add_machine(FactList& facts, const MachineConfig& config) {
@@ -105,6 +144,8 @@ void add_images(FactList& facts, const MachineConfig& config) {
     facts.add_file(fmt::format("load{}", n), load.path,
                    load.address ? fmt::format(" at {:#x}", *load.address) : "");
   }
+  for (const DomainSpec& domain : config.domains) add_guest(facts, domain);
+  if (config.scheduler) add_scheduler(facts, *config.scheduler);
   if (!config.xen) return;
   facts.add_file("xen", config.xen->image);
   facts.add_text("xen.append", config.xen->append);

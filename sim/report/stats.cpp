@@ -80,6 +80,24 @@ std::string short_count(std::uint64_t count) {
   return fmt::format("{}", count);
 }
 
+Json scheduling_json(const RunStats& stats) {
+  Json list = Json::array();
+  for (const VcpuScheduling& vcpu : stats.scheduling) {
+    list.push_back({{"domain", vcpu.domain},
+                    {"vcpu", vcpu.vcpu},
+                    {"running_ns", vcpu.running / 1000},
+                    {"waiting_ns", vcpu.waiting / 1000},
+                    {"switches", vcpu.switches},
+                    {"dispatches", vcpu.dispatches},
+                    {"longest_wait_ns", vcpu.longest_wait / 1000},
+                    {"windows", vcpu.windows},
+                    {"windows_slept", vcpu.windows_slept},
+                    {"start_delay_least_ps", vcpu.start_delay_least},
+                    {"start_delay_most_ps", vcpu.start_delay_most}});
+  }
+  return list;
+}
+
 }  // namespace
 
 CpuStats total(const RunStats& stats) {
@@ -138,7 +156,29 @@ std::string stats_json(const RunResult& result, const HostStats& host, const Mpu
       {"cpus", std::move(cpus)},
   };
   if (!mpus.loads().empty()) json["mpu"] = mpu_json(mpus);
+  if (!result.stats.scheduling.empty()) json["scheduling"] = scheduling_json(result.stats);
   return json.dump(2) + "\n";
+}
+
+std::string latency_table(const RunStats& stats) {
+  std::string text = fmt::format("{:<20} {:>10} {:>14} {:>14} {:>9} {:>14}  {}\n", "vCPU", "share",
+                                 "running ns", "waiting ns", "switches", "longest wait",
+                                 "windows: begun, slept, least and most delay in ns");
+  for (const VcpuScheduling& vcpu : stats.scheduling) {
+    const double share = stats.virtual_time == 0 ? 0
+                                                 : 100.0 * static_cast<double>(vcpu.running) /
+                                                       static_cast<double>(stats.virtual_time);
+    text += fmt::format("{:<20} {:>8.4f} % {:>14} {:>14} {:>9} {:>14}",
+                        fmt::format("{}.{}", vcpu.domain, vcpu.vcpu), share, vcpu.running / 1000,
+                        vcpu.waiting / 1000, vcpu.switches, vcpu.longest_wait / 1000);
+    if (vcpu.windows + vcpu.windows_slept != 0) {
+      text += fmt::format("  {} {} {:.3f} {:.3f}", vcpu.windows, vcpu.windows_slept,
+                          static_cast<double>(vcpu.start_delay_least) / 1000,
+                          static_cast<double>(vcpu.start_delay_most) / 1000);
+    }
+    text += "\n";
+  }
+  return text;
 }
 
 std::string status_line(const RunResult& result, const HostStats& host) {

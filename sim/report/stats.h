@@ -30,4 +30,7 @@ std::string stats_json(const RunResult& result, const HostStats& host, const Mpu
 /// "trapline: power-off after 3.104 s virtual, 1.21 G instructions, ...".
 std::string status_line(const RunResult& result, const HostStats& host);
 
+/// How the vCPUs shared the physical CPUs, for a person; a line a vCPU.
+std::string latency_table(const RunStats& stats);
+
 }  // namespace trapline

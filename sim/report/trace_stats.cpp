@@ -30,6 +30,9 @@ class Tally {
         ++calls_[fmt::format("{} {:#x}", event.kind == EventKind::hypercall ? "hvc" : "smc",
                              event.a)];
         break;
+      case EventKind::xen_call:
+        ++calls_[xen_name(event)];
+        break;
       default:
         break;
     }
@@ -60,6 +63,13 @@ class Tally {
     const unsigned source = static_cast<unsigned>(event.a & 0xff);
     return fmt::format("EL{} to EL{} {}", source, target,
                        syndrome_name(event.b));
+  }
+
+  static std::string xen_name(const Event& event) {
+    const std::string_view call = xen_call_name(event.a);
+    const std::string_view command = xen_command_name(event.a, event.b);
+    if (call.empty()) return fmt::format("xen {:#x}", event.a);
+    return fmt::format("xen {}{}{}", call, command.empty() ? "" : " ", command);
   }
 
   void add_kinds(std::string& text) const {

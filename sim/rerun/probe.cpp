@@ -272,7 +272,7 @@ void Probe::finish_copy() {
 
 void Probe::run(const Scenario& given) {
   Scenario scenario = given;
-  scenario.uarts.resize(machine_type(scenario.machine.machine).uarts());
+  scenario.uarts.resize(uarts_of(scenario.machine));
   const std::optional<InputRecording> replayed = read_input_recording(scenario);
   const bool interactive = replayed && replayed->interactive;
   std::optional<UartScripts> scripts(std::in_place, scenario.uarts, interactive);

@@ -84,6 +84,14 @@ void add_device_recordings(Scenario& scenario, Text text) {
   }
 }
 
+void add_capture(Scenario& scenario, Text text, unsigned) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0 || equals + 1 == text.size()) {
+    throw std::invalid_argument(fmt::format("'{}' is not BRIDGE=FILE", text));
+  }
+  scenario.captures.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+}
+
 void apply_nothing(Scenario&, Text, unsigned) {}
 
 constexpr std::string_view kMachine = "Machine";
@@ -164,8 +172,22 @@ constexpr std::array kOptions{
               "kernel=F, initrd=F, append=TEXT, memory=SIZE, vcpus=N. ',,' is a comma in a value",
               [](Scenario& s, Text v, unsigned) { apply_dom0(xen_of(s), v); }},
     OptionRow{"--domu", "KEY=VALUE,...", kXen,
-              "name=N first, then as --dom0, also dtb=F, vpl011=on|off. Repeatable",
+              "name=N first, then as --dom0, also dtb=F, vpl011=on|off, enhanced=on|off. Repeatable",
               [](Scenario& s, Text v, unsigned) { apply_domu(xen_of(s), v); }},
+
+    OptionRow{"--domain", "KEY=VALUE,...", kXen,
+              "A Xen guest with no hypervisor image: name=N first, kernel=F, initrd=F, append=TEXT, "
+              "memory=SIZE, vcpus=N, gic=2|3, dtb=F, disk=FILE|mem:SIZE[:ro|:write], "
+              "net=BRIDGE[@MAC], static-mem=ADDR:SIZE, msa=mpu|mmu, console=pv|vpl011, "
+              "vpl011=on|off. Repeatable",
+              [](Scenario& s, Text v, unsigned) { apply_domain(s.machine, v); }},
+    OptionRow{"--dom0less", "FILE", kXen,
+              "Domains from a device tree for Xen; their modules are the files of --load F@ADDR",
+              [](Scenario& s, Text v, unsigned) { s.dom0less = v; }},
+    OptionRow{"--sched", "POLICY,...", kXen,
+              "How domains' vCPUs share the CPUs of -smp: null, rr,slice=TIME, or "
+              "arinc653,table=DOMAIN:TIME/...; switch-cycles=N",
+              [](Scenario& s, Text v, unsigned) { s.machine.scheduler = parse_scheduler(v); }},
 
     OptionRow{"--uart", "[N=]WHERE", kInput,
               "stdio, lines, null, pty or file:PATH for UART N (0 if not said). Repeatable", apply_uart},
@@ -225,6 +247,14 @@ constexpr std::array kOptions{
     OptionRow{"--mpu-coverage", "", kRun,
               "In that report: which mapped bytes were never accessed. The run becomes slow",
               [](Scenario& s, Text, unsigned) { s.mpu_coverage = true; }},
+    OptionRow{"--pcap", "BRIDGE=FILE", kRun,
+              "Write the frames on a bridge between domains as pcap. Repeatable", add_capture},
+    OptionRow{"--latency", "FILE", kRun,
+              "Write how the vCPUs shared the CPUs under --sched ('-': standard output)",
+              [](Scenario& s, Text v, unsigned) { s.latency_path = v; }},
+    OptionRow{"--check", "off|warn|error", kRun,
+              "Mistakes of guests that the run shows: say nothing, say them (the default), or fail",
+              [](Scenario& s, Text v, unsigned) { s.check = parse_check(v); }},
     OptionRow{"--log", "LEVEL", kRun, "trace, debug, info, warn, error or off",
               [](Scenario& s, Text v, unsigned) { s.log_level = parse_log_level(v); }},
     OptionRow{"-q,--quiet", "", kRun, "No status line at the end",
@@ -351,6 +381,7 @@ Scenario make_scenario(const RunArguments& arguments, const Environment& environ
     }
   }
   scenario.arguments = deciding_words(arguments);
+  read_domain_tree(scenario);
   check_scenario(scenario);
   return scenario;
 }

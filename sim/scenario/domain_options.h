@@ -19,4 +19,14 @@ void apply_dom0(XenSpec& xen, std::string_view text);
 /// the domains are domU1, domU2...
 void apply_domu(XenSpec& xen, std::string_view text);
 
+/// As set_domain_property(), and what only a domain of the simulator's own hypervisor has.
+void set_guest_property(DomainSpec& domain, std::string_view key, const std::string& value);
+
+/// `--domain name=N,kernel=F,...`: as apply_domu(), for a domain without a hypervisor image.
+void apply_domain(MachineConfig& machine, std::string_view text);
+
+/// `--sched null`, `rr,slice=TIME` or `arinc653,table=DOMAIN:TIME/DOMAIN.VCPU:TIME/idle:TIME`, each
+/// with switch-cycles=N. `table1=` is CPU 1's, and so on.
+SchedulerSpec parse_scheduler(std::string_view text);
+
 }  // namespace trapline

@@ -6,6 +6,8 @@
 #include <array>
 #include <utility>
 
+#include "sim/machine/dom0less.h"
+#include "sim/machine/image_error.h"
 #include "sim/scenario/key_value_list.h"
 #include "sim/scenario/units.h"
 
@@ -102,6 +104,13 @@ std::string parse_log_level(std::string_view text) {
         fmt::format("'{}' is not one of trace, debug, info, warn, error, off", text));
   }
   return std::string(text);
+}
+
+CheckMode parse_check(std::string_view text) {
+  if (text == "off") return CheckMode::off;
+  if (text == "warn") return CheckMode::warn;
+  if (text == "error") return CheckMode::error;
+  throw std::invalid_argument(fmt::format("'{}' is not one of off, warn, error", text));
 }
 
 std::vector<DeviceRecordingSpec> parse_device_recordings(std::string_view text) {
@@ -246,11 +255,23 @@ Limits limits_of(const Scenario& scenario, bool interactive) {
           forced.host_seconds != none.host_seconds ? forced.host_seconds : file.host_seconds};
 }
 
+void read_domain_tree(Scenario& scenario) {
+  if (scenario.dom0less.empty()) return;
+  try {
+    std::vector<DomainSpec> domains = read_dom0less(scenario.dom0less, scenario.machine.loads);
+    std::vector<DomainSpec>& all = scenario.machine.domains;
+    all.insert(all.end(), domains.begin(), domains.end());
+  } catch (const ImageError& error) {
+    throw ScenarioError(error.what());
+  }
+}
+
 void check_has_image(const Scenario& scenario) {
   const MachineConfig& machine = scenario.machine;
-  if (!machine.xen && machine.kernel.empty() && machine.loads.empty()) {
+  if (!machine.xen && machine.kernel.empty() && machine.loads.empty() && machine.domains.empty()) {
     throw ScenarioError(
-        "nothing to run: give a scenario file, -kernel FILE, --xen FILE or --load FILE@ADDRESS");
+        "nothing to run: give a scenario file, -kernel FILE, --xen FILE, --domain kernel=FILE or "
+        "--load FILE@ADDRESS");
   }
 }
 
@@ -258,6 +279,17 @@ void check_scenario(const Scenario& scenario) {
   const MachineConfig& machine = scenario.machine;
   check_images(machine);
   if (machine.ram_bytes == 0u) throw ScenarioError("the machine has no RAM: give -m SIZE");
+  for (const auto& [bridge, file] : scenario.captures) {
+    const bool known =
+        std::any_of(machine.domains.begin(), machine.domains.end(), [&](const DomainSpec& domain) {
+          return std::any_of(domain.nets.begin(), domain.nets.end(),
+                             [&](const NetSpec& net) { return net.bridge == bridge; });
+        });
+    if (!known) throw ScenarioError(fmt::format("--pcap {}: no domain is on that bridge", bridge));
+  }
+  if (!scenario.latency_path.empty() && !machine.scheduler) {
+    throw ScenarioError("--latency needs a policy: add --sched");
+  }
   unsigned on_stdio = 0;
   for (const UartSpec& uart : scenario.uarts) {
     on_stdio += uart.backend.kind == UartBackendSpec::Kind::stdio;

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/arch/one_line.h"
@@ -81,6 +82,16 @@ struct Expectations {
   std::vector<CounterLimit> counters;
 };
 
+/// What to do about mistakes of guests (docs/findings.md).
+enum class CheckMode : std::uint8_t {
+  off,
+  warn,   ///< Say them.
+  error,  ///< Say them, and a run with one is no success.
+};
+
+/// "off", "warn" or "error". Throws std::invalid_argument.
+CheckMode parse_check(std::string_view text);
+
 /// A trace of instructions in Arm's Tarmac format.
 struct TarmacSpec {
   std::string path;  ///< "-" is standard output; several CPUs add ".cpuN".
@@ -130,12 +141,16 @@ struct Scenario {
   std::vector<std::string> arguments;
   std::string title;
   MachineConfig machine;
+  std::string dom0less;  ///< A device tree that describes domains; machine.loads has their files.
   /// By UART number. Never empty: UART 0 goes to stdio unless something else is said.
   std::vector<UartSpec> uarts{UartSpec{{UartBackendSpec::Kind::stdio, {}}, {}, {}}};
   Limits limits;         ///< From the file; for batch runs.
   Limits forced_limits;  ///< From the command line; for every run.
   Expectations expect;
   std::string stats_path;  ///< Empty: no statistics file. "-" is standard output.
+  /// By bridge of the domains: a capture file of its frames.
+  std::vector<std::pair<std::string, std::string>> captures;
+  std::string latency_path;  ///< Empty: no report on scheduling. "-" is standard output.
   std::string trace_path;  ///< Empty: no trace. "-" is standard output, as text.
   EventSet trace_events = EventSet::standard();  ///< What the trace holds.
   std::optional<TarmacSpec> tarmac;
@@ -147,6 +162,7 @@ struct Scenario {
   std::string mpu_report_path;  ///< Empty: no report on the MPUs.
   std::vector<SymbolSpec> symbols;  ///< Besides those of the images themselves.
   std::string log_level = "warn";
+  CheckMode check = CheckMode::warn;
   /// Unset: interactive if UART 0 has a terminal on both sides.
   std::optional<bool> interactive;
   bool quiet = false;         ///< No status line.
@@ -176,6 +192,9 @@ bool parse_on_off(std::string_view text);
 
 /// True for "hardware", false for "firmware". Throws std::invalid_argument.
 bool parse_counter(std::string_view text);
+
+/// Makes the domains that `scenario.dom0less` describes. Throws ScenarioError.
+void read_domain_tree(Scenario& scenario);
 
 /// Checks what no single option can: combinations of images, of UARTs, of expectations. Throws
 /// ScenarioError.

@@ -80,7 +80,36 @@ void read_domain(TomlTable table, DomainSpec& domain) {
   }
   if (auto v = table.integer("vcpus", 1, 8)) domain.vcpus = static_cast<unsigned>(*v);
   if (auto v = table.flag("vpl011")) domain.vpl011 = *v;
+  if (auto v = table.flag("enhanced")) domain.enhanced = *v;
   table.finish();
+}
+
+void read_domains(TomlTable& root, MachineConfig& machine) {
+  std::vector<TomlTable> tables = root.tables("domain");
+  if (!tables.empty()) machine.domains.clear();
+  for (TomlTable& item : tables) {
+    DomainSpec& domain = machine.domains.emplace_back();
+    domain.name = item.text("name").value_or(fmt::format("domU{}", machine.domains.size()));
+    for (const std::string& text : item.texts("static-mem")) {
+      item.located("static-mem", [&] { set_guest_property(domain, "static-mem", text); });
+    }
+    for (const char* key : {"gic", "console", "msa"}) {
+      if (auto v = item.scalar(key)) {
+        item.located(key, [&] { set_guest_property(domain, key, *v); });
+      }
+    }
+    for (const std::string& text : item.texts("disk")) {
+      item.located("disk", [&] {
+        set_guest_property(domain, "disk", text);
+        DiskSpec& disk = domain.disks.back();
+        if (!disk.path.empty()) disk.path = item.resolved(disk.path);
+      });
+    }
+    for (const std::string& text : item.texts("net")) {
+      item.located("net", [&] { set_guest_property(domain, "net", text); });
+    }
+    read_domain(item, domain);
+  }
 }
 
 void read_xen(TomlTable table, MachineConfig& machine) {
@@ -229,6 +258,9 @@ void read_output(TomlTable table, Scenario& scenario) {
   if (auto v = table.text("log")) {
     table.located("log", [&] { scenario.log_level = parse_log_level(*v); });
   }
+  if (auto v = table.text("check")) {
+    table.located("check", [&] { scenario.check = parse_check(*v); });
+  }
   table.finish();
 }
 
@@ -248,6 +280,11 @@ Scenario read_root(TomlTable& root, const std::string& path, const Environment& 
   if (auto v = root.table("machine")) read_machine(*v, scenario.machine);
   if (auto v = root.table("boot")) read_boot(*v, scenario.machine);
   if (auto v = root.table("xen")) read_xen(*v, scenario.machine);
+  read_domains(root, scenario.machine);
+  if (auto v = root.path("dom0less")) scenario.dom0less = *v;
+  if (auto v = root.text("scheduler")) {
+    root.located("scheduler", [&] { scenario.machine.scheduler = parse_scheduler(*v); });
+  }
   read_uarts(root, scenario);
   if (auto v = root.table("limits")) read_limits(*v, scenario.limits);
   if (auto v = root.table("expect")) read_expect(*v, scenario);

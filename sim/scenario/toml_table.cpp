@@ -91,9 +91,13 @@ std::optional<std::string> TomlTable::path(std::string_view key) {
   std::optional<std::string> value = text(key);
   if (!value) return std::nullopt;
   if (value->empty()) fail(key, "the path is empty");
-  located(key, [&] { value = substitute(*value, file_.environment); });
-  if (!value->starts_with('/')) value->insert(0, file_.folder);
+  located(key, [&] { value = resolved(*value); });
   return value;
+}
+
+std::string TomlTable::resolved(std::string_view path) const {
+  std::string full = substitute(std::string(path), file_.environment);
+  return full.starts_with('/') ? full : file_.folder + full;
 }
 
 std::optional<bool> TomlTable::flag(std::string_view key) {

@@ -32,6 +32,8 @@ class TomlTable {
   std::optional<std::string> text(std::string_view key);
   /// A path, with variables replaced, made relative to the current directory.
   std::optional<std::string> path(std::string_view key);
+  /// As path(), of a path that is part of a value.
+  std::string resolved(std::string_view path) const;
   std::optional<bool> flag(std::string_view key);
   std::optional<std::int64_t> integer(std::string_view key, std::int64_t low, std::int64_t high);
   /// A string, or a number in its decimal spelling: for values that a parser of units.h takes.

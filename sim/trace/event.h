@@ -58,6 +58,9 @@ enum class EventKind : std::uint8_t {
                          ///< b: value written, d: as of mpu_region | 1 << 17 for a write
   mpu_fault = 37,        ///< Observed. An MPU refused an access. a: address it was asked for (IPA for
                          ///< stage 2), b: fault status code, c: 0 read, 1 write, 2 fetch, d: EL
+  misuse = 38,           ///< Observed. A device was used before it was set up. a: 0 the transmitter of
+                         ///< a UART is off, 1 the counter is stopped; b: unit
+  xen_call = 39,         ///< Observed. HVC #0xEA1, a hypercall of Xen. a: x16, b..d: x0..x2
 };
 
 struct Event {

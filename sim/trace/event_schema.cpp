@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/arch/esr.h"
+#include "sim/arch/xen_calls.h"
 
 namespace trapline {
 namespace {
@@ -143,6 +144,15 @@ constexpr std::array kSchemas{
                   {"status", kB},
                   {"access", kC, Form::decimal},
                   {"el", kD, Form::el, 0, 8}}}},
+    EventSchema{EventKind::misuse,
+                "misuse",
+                {{{"what", kA, Form::decimal}, {"unit", kB, Form::decimal}}}},
+    EventSchema{EventKind::xen_call,
+                "xen-call",
+                {{{"number", kA, Form::xen_number},
+                  {"x0", kB, Form::xen_command},
+                  {"x1", kC},
+                  {"x2", kD}}}},
 };
 
 constexpr EventKind kFirstOfRecordings = EventKind::device_read;
@@ -155,7 +165,9 @@ struct Category {
 
 const Category kCategories[] = {
     {"exceptions", {EventKind::exception_entry, EventKind::exception_return}},
-    {"calls", {EventKind::hypercall, EventKind::monitor_call, EventKind::psci, EventKind::call_result}},
+    {"calls",
+     {EventKind::hypercall, EventKind::monitor_call, EventKind::psci, EventKind::call_result,
+      EventKind::xen_call}},
     {"interrupts",
      {EventKind::interrupt_ack, EventKind::interrupt_eoi, EventKind::list_register,
       EventKind::timer_fired}},
@@ -186,6 +198,17 @@ std::string syndrome_name(std::uint64_t syndrome) {
     default:
       return esr::class_name(static_cast<unsigned>(syndrome >> 26 & 0x3f));
   }
+}
+
+std::string_view xen_call_name(std::uint64_t number) {
+  const xen::XenCall* call = xen::xen_call(number);
+  return call ? call->name : std::string_view{};
+}
+
+std::string_view xen_command_name(std::uint64_t number, std::uint64_t x0) {
+  const xen::XenCall* call = xen::xen_call(number);
+  return call && call->command_mask != 0 ? call->sub_op_name(x0 & call->command_mask)
+                                         : std::string_view{};
 }
 
 std::uint64_t EventField::get(const Event& event) const {
@@ -244,6 +267,7 @@ EventSet EventSet::standard() {
   set.remove(EventKind::mmio);
   set.remove(EventKind::interrupt_line);
   set.remove(EventKind::mpu_read);
+  set.remove(EventKind::misuse);
   return set;
 }
 

@@ -19,11 +19,18 @@ enum class FieldForm : std::uint8_t {
   decimal,
   el,
   sysreg,
-  syndrome,  ///< ESR_ELx, or for an interrupt its vector offset with bit 0 set if it is virtual.
+  syndrome,     ///< ESR_ELx, or for an interrupt its vector offset with bit 0 set if it is virtual.
+  xen_number,   ///< A hypercall of Xen, X16.
+  xen_command,  ///< Its X0, which often holds a command.
 };
 
 /// "hvc", "data-abort-lower", "irq", "virtual-fiq": the class of a FieldForm::syndrome.
 std::string syndrome_name(std::uint64_t syndrome);
+
+/// "event_channel_op": a hypercall of Xen. Empty for a number that has no name.
+std::string_view xen_call_name(std::uint64_t number);
+/// "send": what its X0 asks of it. Empty where that is no command, or one without a name.
+std::string_view xen_command_name(std::uint64_t number, std::uint64_t x0);
 
 /// Part of an argument: bits `low` to `low + width - 1` of a, b, c or d.
 struct EventField {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <limits>
 #include <optional>
 
@@ -28,6 +29,11 @@ void append_register(std::string& text, SysReg reg) {
   text += name;
 }
 
+std::string_view xen_name(const Event& event, const EventField& field, std::uint64_t value) {
+  return field.form == FieldForm::xen_number ? xen_call_name(value)
+                                             : xen_command_name(event.a, value);
+}
+
 void append_value(std::string& text, const Event& event, const EventField& field) {
   const std::uint64_t value = field.get(event);
   switch (field.form) {
@@ -47,6 +53,15 @@ void append_value(std::string& text, const Event& event, const EventField& field
       append_number(text, value, 16);
       text += ':';
       text += syndrome_name(value);
+      return;
+    case FieldForm::xen_number:
+    case FieldForm::xen_command:
+      text += "0x";
+      append_number(text, value, 16);
+      if (const std::string_view name = xen_name(event, field, value); !name.empty()) {
+        text += ':';
+        text += name;
+      }
   }
 }
 
@@ -136,7 +151,22 @@ class LineParser {
   std::string_view rest_;
 };
 
-std::uint64_t field_value(const LineParser& line, const EventField& field, std::string_view text) {
+/// A hexadecimal number and, where it has one, its name behind a colon.
+std::uint64_t named_value(const LineParser& line, std::string_view text,
+                          const std::function<std::string(std::uint64_t)>& name_of,
+                          const char* what) {
+  const std::string_view digits = text.substr(0, text.find(':'));
+  if (!digits.starts_with("0x")) LineParser::wrong("expected a hexadecimal number", text);
+  const std::uint64_t value = line.number(digits.substr(2), 16);
+  const std::string name = name_of(value);
+  const std::string wanted = name.empty() ? name : ':' + name;
+  if (text.substr(digits.size()) != wanted) LineParser::wrong(what, text);
+  return value;
+}
+
+/// `event` holds the fields before this one.
+std::uint64_t field_value(const LineParser& line, const Event& event, const EventField& field,
+                          std::string_view text) {
   switch (field.form) {
     case FieldForm::hex:
     case FieldForm::pc:
@@ -147,15 +177,14 @@ std::uint64_t field_value(const LineParser& line, const EventField& field, std::
     case FieldForm::el:
       if (!text.starts_with("EL")) LineParser::wrong("expected an Exception level", text);
       return line.number(text.substr(2), 10);
-    case FieldForm::syndrome: {
-      const std::string_view digits = text.substr(0, text.find(':'));
-      if (!digits.starts_with("0x")) LineParser::wrong("expected a hexadecimal number", text);
-      const std::uint64_t value = line.number(digits.substr(2), 16);
-      if (text.substr(std::min(digits.size() + 1, text.size())) != syndrome_name(value)) {
-        LineParser::wrong("not the class of this syndrome", text);
-      }
-      return value;
-    }
+    case FieldForm::syndrome:
+      return named_value(line, text, syndrome_name, "not the class of this syndrome");
+    case FieldForm::xen_number:
+    case FieldForm::xen_command:
+      return named_value(
+          line, text,
+          [&](std::uint64_t value) { return std::string(xen_name(event, field, value)); },
+          "not the name of this hypercall");
     case FieldForm::sysreg:
       if (text.starts_with("0x")) return line.number(text.substr(2), 16);
   }
@@ -224,7 +253,7 @@ StoredEvent parse_event_text(std::string_view text) {
     if (equals == std::string_view::npos || word.substr(0, equals) != field.label) {
       LineParser::wrong("expected '" + std::string(field.label) + "='", word);
     }
-    if (!field.set(event, field_value(line, field, word.substr(equals + 1)))) {
+    if (!field.set(event, field_value(line, event, field, word.substr(equals + 1)))) {
       LineParser::wrong("value out of range", word);
     }
   }

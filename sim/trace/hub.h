@@ -34,16 +34,14 @@ class EventHub final : public Sink {
   bool wants(EventKind kind) const override { return wanted_.test(static_cast<std::size_t>(kind)); }
 
   void on_event(const Event& event) override {
-    Event stamped = event;
-    if (source_) source_->stamp(stamped);
+    const Event stamped = stamp_of(event);
     digest_.add(stamped);
     for (Sink* sink : sinks_) sink->on_event(stamped);
   }
 
   /// An observed event. `event.kind` is one that wants() knows.
   void observe(const Event& event) override {
-    Event stamped = event;
-    if (source_) source_->stamp(stamped);
+    const Event stamped = stamp_of(event);
     for (Sink* sink : sinks_) sink->on_event(stamped);
   }
 
@@ -55,6 +53,14 @@ class EventHub final : public Sink {
   const Digest& digest() const { return digest_; }
 
  private:
+  /// A domain's device may act while another domain's CPU runs: the domain it says stays.
+  Event stamp_of(const Event& event) const {
+    Event stamped = event;
+    if (source_) source_->stamp(stamped);
+    if (event.vmid != 0) stamped.vmid = event.vmid;
+    return stamped;
+  }
+
   const StampSource* source_ = nullptr;
   std::vector<Sink*> sinks_;
   std::bitset<256> wanted_;

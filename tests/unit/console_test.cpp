@@ -95,9 +95,9 @@ TEST(UartHost, LinesOfOtherUartsAreNamedAndKeptApart) {
   const std::string path = ::testing::TempDir() + "lines-" + std::to_string(getpid()) + ".log";
   {
     auto terminal = std::make_shared<HostOutput>(HostOutput::to_file(path));
-    UartHost first(0, {UartBackendSpec::Kind::stdio, {}}, false, terminal);
-    UartHost second(1, {UartBackendSpec::Kind::lines, {}}, false, terminal);
-    UartHost third(2, {UartBackendSpec::Kind::lines, {}}, false, terminal);
+    UartHost first(0, "uart0", {UartBackendSpec::Kind::stdio, {}}, false, terminal);
+    UartHost second(1, "uart1", {UartBackendSpec::Kind::lines, {}}, false, terminal);
+    UartHost third(2, "uart2", {UartBackendSpec::Kind::lines, {}}, false, terminal);
     const auto say = [](UartHost& host, std::string_view text) {
       for (const char c : text) host.output().transmit(static_cast<std::uint8_t>(c));
     };
@@ -116,7 +116,7 @@ TEST(UartHost, LinesOfOtherUartsAreNamedAndKeptApart) {
 }
 
 TEST(UartHost, APseudoTerminalCarriesBytesBothWays) {
-  UartHost host(2, {UartBackendSpec::Kind::pty, {}}, false, nullptr);
+  UartHost host(2, "uart2", {UartBackendSpec::Kind::pty, {}}, false, nullptr);
   const std::string start = "UART 2 is ";
   ASSERT_TRUE(host.announcement().starts_with(start));
   const FileDescriptor user(
@@ -137,7 +137,7 @@ TEST(UartHost, APseudoTerminalCarriesBytesBothWays) {
 }
 
 TEST(UartHost, APseudoTerminalThatNobodyReadsDoesNotBlock) {
-  UartHost host(0, {UartBackendSpec::Kind::pty, {}}, false, nullptr);
+  UartHost host(0, "uart0", {UartBackendSpec::Kind::pty, {}}, false, nullptr);
   for (int n = 0; n < 64; ++n) {
     print(host.output(), std::string(4096, 'x'));
     host.host_output()->flush();

@@ -40,6 +40,33 @@ TEST(EventText, KeepsAGuestsTextOnOneLine) {
             "cpu0 EL0 vmid 0 insn 0 cycle 0 uart-line uart=0 text=\"a\\x1b[1m\\x22b\\x22\\x0a\"");
 }
 
+TEST(EventText, NamesTheHypercallsOfXenAndTheirCommands) {
+  Event event{.kind = EventKind::xen_call, .el = El::el1, .vmid = 1};
+  event.a = 32;
+  event.b = 4;
+  event.c = 0xffff800011223344;
+  std::string text =
+      "cpu0 EL1 vmid 1 insn 0 cycle 0 xen-call number=0x20:event_channel_op "
+      "x0=0x4:send x1=0xffff800011223344 x2=0x0";
+  EXPECT_EQ(event_text(event), text);
+  EXPECT_EQ(parse_event_text(text).event.b, 4u);
+
+  // The rest of a call that was preempted has a count above the command.
+  EXPECT_EQ(xen_command_name(12, 0x47), "add_to_physmap");
+  // No command, no name, no hypercall.
+  event.a = 36;
+  EXPECT_NE(event_text(event).find("number=0x24:domctl x0=0x4 "), std::string::npos);
+  event.a = 32;
+  event.b = 99;
+  EXPECT_NE(event_text(event).find("x0=0x63 "), std::string::npos);
+  event.a = 99;
+  EXPECT_NE(event_text(event).find("number=0x63 "), std::string::npos);
+  EXPECT_EQ(parse_event_text(event_text(event)).event.a, 99u);
+
+  text.replace(text.find("send"), 4, "close");
+  EXPECT_THROW(parse_event_text(text), std::invalid_argument);
+}
+
 TEST(EventText, GivesEveryKindANameOfItsOwn) {
   std::set<std::string> names;
   for (unsigned kind = 1; kind <= event_schemas().size(); ++kind) {

@@ -41,8 +41,12 @@ class FakeCpu final : public Cpu {
   bool can_wake(PauseReason waiting) const override {
     return lines_.irq.level() || (waiting == PauseReason::wait_for_event && event);
   }
+  void wake() override {}
+  bool interrupt_deliverable() const override { return false; }
+  void unmask_interrupts() override {}
   void signal_event() override { event = true; }
   void request_stop() override { ++stops; }
+  void write_el2(SysReg, std::uint64_t) override {}
   std::uint64_t x(unsigned) const override { return 0; }
   std::uint64_t sp() const override { return 0; }
   std::uint32_t pstate() const override { return 0; }
@@ -52,6 +56,9 @@ class FakeCpu final : public Cpu {
   std::uint64_t hcr_el2() const override { return 0; }
   bool read_memory(VirtAddr, void*, std::size_t) override { return false; }
   bool write_memory(VirtAddr, const void*, std::size_t) override { return false; }
+  std::uint64_t sctlr_el1() const override { return 0; }
+  std::optional<AddressView> view(VirtAddr) override { return std::nullopt; }
+  bool peek(VirtAddr, void*, std::size_t) override { return false; }
   const CpuCounters& counters() const override { return counters_; }
   std::string describe() const override { return {}; }
   std::string stuck_reason() const override { return {}; }
@@ -68,35 +75,28 @@ class FakeCpu final : public Cpu {
   unsigned stops = 0;
 };
 
-class FakeComplex final : public CpuComplex {
- public:
-  explicit FakeComplex(unsigned count) : cpus(count) {
-    for (unsigned i = 0; i < count; ++i) cpus[i].config_.index = i;
-  }
-  unsigned count() const override { return static_cast<unsigned>(cpus.size()); }
-  Cpu& cpu(unsigned index) override { return cpus.at(index); }
-  void memory_written(PhysAddr, std::uint64_t) override {}
-  void memory_redirected() override {}
-  std::deque<FakeCpu> cpus;
-};
-
 class SchedulerTest : public ::testing::Test {
  protected:
   void make(unsigned count) {
-    complex.emplace(count);
-    for (FakeCpu& cpu : complex->cpus) cpu.log = &order;
-    scheduler.emplace(*complex, timeline, 100, [this](unsigned, Time after) {
+    cpus.resize(count);
+    std::vector<Cpu*> all;
+    for (unsigned i = 0; i < count; ++i) {
+      cpus[i].config_.index = i;
+      cpus[i].log = &order;
+      all.push_back(&cpus[i]);
+    }
+    scheduler.emplace(all, timeline, 100, [this](unsigned, Time after) {
       return stream == kNever ? kNever : after + stream;
     });
   }
-  FakeCpu& cpu(unsigned index) { return complex->cpus[index]; }
+  FakeCpu& cpu(unsigned index) { return cpus[index]; }
   Outcome round(std::uint64_t limit = ~0ull) { return scheduler->round(limit); }
   void park(unsigned index, PauseReason reason, std::uint64_t instructions = 5) {
     cpu(index).script = {{instructions, reason}};
   }
 
   Timeline timeline;
-  std::optional<FakeComplex> complex;
+  std::deque<FakeCpu> cpus;
   std::optional<Scheduler> scheduler;
   std::string order;
   Time stream = kNever;
@@ -255,6 +255,62 @@ TEST_F(SchedulerTest, CpusThatAllWaitForEventsPollLessAndLess) {
     round();
   }
   EXPECT_EQ(scheduler->next_event(), kNever) << "in the end they are idle for ever";
+}
+
+/// Runs those that a string names.
+struct NamedPlacement final : CpuPlacement {
+  void place(Time, const std::vector<bool>& ready, std::vector<unsigned>& turns) override {
+    turns.clear();
+    for (const char name : who) {
+      const auto n = static_cast<unsigned>(name - '0');
+      if (ready[n]) turns.push_back(n);
+    }
+  }
+  std::uint64_t overhead(unsigned cpu) override { return 10 + cpu; }
+  std::string who;
+};
+
+TEST_F(SchedulerTest, APlacementSaysWhoRuns) {
+  make(3);
+  NamedPlacement placement;
+  scheduler->place_by(placement);
+  placement.who = "20";
+  EXPECT_EQ(round(), Outcome::ran);
+  EXPECT_EQ(order, "20");
+  EXPECT_EQ(cpu(2).slices[0].overhead, 12u);
+  EXPECT_EQ(cpu(2).slices[0].sharers, 2u);
+  placement.who = "";
+  EXPECT_EQ(round(), Outcome::idle) << "CPUs are ready and have no processor";
+}
+
+TEST_F(SchedulerTest, ADecisionThatIsDueEndsTheRound) {
+  make(2);
+  NamedPlacement placement;
+  placement.who = "01";
+  scheduler->place_by(placement);
+  cpu(0).during = [&] { scheduler->preempt(); };
+  EXPECT_EQ(round(), Outcome::ran);
+  EXPECT_EQ(order, "0");
+  EXPECT_EQ(cpu(0).stops, 1u);
+}
+
+TEST_F(SchedulerTest, TellsWhatEachCpuDoes) {
+  make(3);
+  NamedPlacement placement;
+  placement.who = "0";
+  scheduler->place_by(placement);
+  std::string told;
+  scheduler->watch_activity([&](unsigned n, CpuActivity activity) {
+    told += std::to_string(n) + "obrR"[static_cast<unsigned>(activity)];
+  });
+  cpu(2).on = false;
+  round();
+  EXPECT_EQ(told, "0R1r");
+  told.clear();
+  park(0, PauseReason::wait_for_interrupt);
+  round();
+  round();
+  EXPECT_EQ(told, "0b");
 }
 
 }  // namespace

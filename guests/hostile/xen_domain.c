@@ -1,0 +1,193 @@
+// A Xen domain that throws a seeded generator's choice of hypercalls, shared memory and ring
+// contents at whoever serves it ("seed=N calls=N"), and, as "role=innocent", its neighbour, which
+// does a fixed piece of work whose output must not depend on that.
+#include "../xen_abi/abi.h"
+
+volatile struct shared_info* shared;
+static u64 state;
+
+/// From the vectors: what was provoked is stepped over.
+void synchronous(void) {
+  MSR(elr_el1, MRS(elr_el1) + 4);
+}
+
+static u64 number_of(const char* text, u64 otherwise) {
+  u64 value = 0;
+  for (const char* c = text; *c >= '0' && *c <= '9'; ++c) value = value * 10 + (u64)(*c - '0');
+  return text[0] ? value : otherwise;
+}
+
+/// xorshift64*
+static u64 next(void) {
+  state ^= state >> 12;
+  state ^= state << 25;
+  state ^= state >> 27;
+  return state * 0x2545f4914f6cdd1dul;
+}
+
+static u64 below(u64 limit) {
+  return (next() >> 16) % limit;
+}
+
+/// Numbers that mean something somewhere, and others.
+static u64 value(void) {
+  static const u64 known[] = {0,       1,       2,          3,          8,        15,
+                              16,      31,      64,         511,        512,      1023,
+                              1024,    4095,    4096,       kDomIdSelf, kDomIdIo, kDomIdXen,
+                              0x7fff,  0x38000, 0x39000,    0x39001,    0x40080,  0x41000,
+                              0x47fff, 0x48000, 0xffffffff, 0x80000000, ~0ul};
+  switch (below(4)) {
+    case 0:
+      return next();
+    case 1:
+      return below(64);
+    default:
+      return known[below(COUNT(known))];
+  }
+}
+
+static u64 pointer(void) {
+  switch (below(8)) {
+    case 0:
+      return value();
+    case 1:
+      return kHole - below(64);
+    case 2:
+      return kReadOnlyAlias + below(4096);
+    case 3:
+      return (u64)page_a + below(4096);
+    default:
+      return kBuffer + (below(64) << 3);
+  }
+}
+
+static void fill_buffers(void) {
+  for (unsigned i = 0; i < 64; ++i) {
+    u64 word = value();
+    if (below(3) == 0) word = pointer();
+    if (below(3) == 0) word = (u64)(u32)value() | value() << 32;
+    ((volatile u64*)buffer_page)[i] = word;
+    if (below(4) == 0) ((volatile u64*)page_a)[below(512)] = value();
+  }
+}
+
+static void one_call(void) {
+  static const u8 numbers[] = {7,  12, 12, 13, 17, 18, 20, 20, 20, 20, 21, 24, 27,
+                               29, 32, 32, 32, 32, 33, 34, 35, 36, 39, 41, 42};
+  u64 number = numbers[below(COUNT(numbers))];
+  if (below(50) == 0) number = value();
+  u64 command = below(4) ? below(30) : value();
+  // It must not end itself, nor wait for good.
+  if (number == kSchedOp && (command & 0xffffffff) - 1 < 3) command = 0;
+  if (number == kSchedOp && (command & 0xffffffff) == 6)
+    command = 4;  // Nor be ended by a watchdog.
+  if (number == kSchedOpCompat) number = kSchedOp, command = 0;
+  fill_buffers();
+  if (number == kMulticall) {
+    for (unsigned i = 0; i < 4; ++i)
+      if (((volatile u64*)buffer_page)[i * 8] % 32 == kSchedOp)
+        ((volatile u64*)buffer_page)[i * 8] = kXenVersion;
+    hypercall(number, kBuffer, below(5), 0, 0, 0);
+    return;
+  }
+  if (below(6) == 0) {
+    hypercall(number, pointer(), command, value(), value(), value());
+  } else {
+    hypercall(number, command, pointer(), below(3) ? below(4) : value(), value(), value());
+  }
+}
+
+static u64 param(u32 index) {
+  u64 request[2] = {kDomIdSelf | (u64)index << 32, 0};
+  return CALL2(kHvmOp, 1, request) == 0 ? ((volatile u64*)request)[1] : 0;
+}
+
+/// The pages that a domain shares from its start, and the ports to go with them.
+static void rings(void) {
+  static const struct { u32 page, port; } rings[] = {{1, 2}, {17, 18}};
+  const unsigned which = (unsigned)below(2);
+  const u64 page = param(rings[which].page) << 12;
+  u32 port = (u32)param(rings[which].port);
+  if (page < kExtended || page >= kExtended + 0x2000000) return;
+  volatile u32* words = (volatile u32*)page;
+  for (unsigned i = 0; i < 16; ++i) words[below(1024)] = (u32)value();
+  if (below(2) == 0) {
+    // A xenstore message with a plausible header, at the ring's producer.
+    const u32 at = words[2048 / 4 + 1] & 1023;
+    words[at / 4] = (u32)below(24);
+    words[(at + 12) / 4 % 256] = (u32)(below(4) ? below(64) : value());
+    words[2048 / 4 + 1] += (u32)below(1100);
+  }
+  CALL2(kEventChannelOp, 4, &port);
+}
+
+static void shared_memory(void) {
+  volatile u64* page = (volatile u64*)(below(2) ? (u64)shared : kGrantTable);
+  for (unsigned i = 0; i < 8; ++i) page[below(512)] = value();
+  if (below(2) == 0) {
+    volatile u64* table = (volatile u64*)kGrantTable;
+    table[8 + below(8)] = below(32) | below(3) << 16 | (GFN(page_a) + below(3)) << 32;
+  }
+}
+
+static void attack(const void* tree) {
+  char text[24];
+  fdt_option(tree, "seed=", text, sizeof text);
+  state = (number_of(text, 1) + 1) * 0x9e3779b97f4a7c15ul;
+  fdt_option(tree, "calls=", text, sizeof text);
+  const u64 calls = number_of(text, 2000);
+  for (u64 n = 0; n < calls; ++n) {
+    switch (below(8)) {
+      case 0:
+        rings();
+        break;
+      case 1:
+        shared_memory();
+        break;
+      default:
+        one_call();
+    }
+  }
+  print("hostile: the end\n");
+}
+
+/// Calls whose answers are known, memory of its own, timers and events.
+static void work(void) {
+  u32 ipi[2] = {0, 0};
+  print("innocent: bind_ipi %d\n", (int)CALL2(kEventChannelOp, 7, ipi));
+  u64 sum = 0;
+  for (unsigned round = 0; round < 20; ++round) {
+    u32 feature[2] = {0, 0};
+    const i64 got = CALL2(kXenVersion, 6, feature);
+    u16 self[4] = {kDomIdSelf};
+    for (unsigned i = 0; i < 512; ++i) ((volatile u64*)page_b)[i] = round * 1000 + i;
+    shared->pending[ipi[1] / 64] = 0;
+    shared->vcpu[0].upcall_pending = 0;
+    const i64 sent = CALL2(kEventChannelOp, 4, &ipi[1]);
+    const u64 pending = shared->pending[ipi[1] / 64] >> (ipi[1] % 64) & 1;
+    MSR(cntv_tval_el0, 20000);
+    MSR(cntv_ctl_el0, 1);
+    while (!(MRS(cntv_ctl_el0) & 4)) CALL2(kSchedOp, 0, 0);
+    MSR(cntv_ctl_el0, 0);
+    for (unsigned i = 0; i < 512; ++i) sum = sum * 31 + ((volatile u64*)page_b)[i];
+    print("innocent: round %d features %x send %d pending %d pages %x sum %x\n", (int)round,
+          got == 0 ? (u64)feature[1] : 0, (int)sent, (int)pending, (u64)CALL2(kMemoryOp, 3, self),
+          sum);
+  }
+  print("innocent: the end\n");
+}
+
+void guest_main(const void* tree) {
+  char role[16];
+  fdt_option(tree, "role=", role, sizeof role);
+  map_memory();
+  u64 request[3] = {kDomIdSelf, 0, GFN(kExtended + 0x100000)};
+  CALL2(kMemoryOp, 7, request);
+  shared = (volatile struct shared_info*)(kExtended + 0x100000);
+  u64 table[3] = {kDomIdSelf | 1ul << 32, 0, GFN(kGrantTable)};
+  CALL2(kMemoryOp, 7, table);
+  if (role[0] == 'i')
+    work();
+  else
+    attack(tree);
+}

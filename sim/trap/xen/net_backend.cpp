@@ -1,0 +1,295 @@
+#include "sim/trap/xen/net_backend.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "sim/trap/xen/le_bytes.h"
+#include "sim/trap/xen/net_checksum.h"
+
+namespace trapline::xen {
+namespace {
+
+// netif.h.
+constexpr std::size_t kTxEntryBytes = 12, kRxEntryBytes = 8;
+constexpr std::uint16_t kTxCsumBlank = 1, kTxDataValidated = 2, kTxMoreData = 4, kTxExtraInfo = 8;
+constexpr std::uint16_t kRxDataValidated = 1, kRxCsumBlank = 2, kRxMoreData = 4;
+constexpr std::uint8_t kExtraGso = 1, kExtraTypes = 5, kExtraMore = 1;
+constexpr std::int16_t kOkay = 0, kError = -1, kNull = 1;
+constexpr unsigned kMostSlots = 18;  // XEN_NETIF_NR_SLOTS_MIN
+
+constexpr std::size_t kEthernetHeader = 14, kVlanTag = 4;
+// Frames that wait for the front end's buffers; later ones are lost, as on a wire.
+constexpr std::size_t kMostWaiting = 256;
+
+}  // namespace
+
+NetBackend::NetBackend(const GuestPorts& guest, XenstoreServer& server, NetSwitch& network,
+                       const NetOptions& options)
+    : XenbusBackend(guest, server, "vif", options.device), network_(network), options_(options) {
+  if (options_.mac == MacAddress{}) options_.mac = mac_address(guest.id, options.device);
+  network_.attach(*this);
+  const std::string mac = mac_text(options_.mac);
+  const std::string handle = std::to_string(options_.device);
+  start({{"handle", handle}, {"mac", mac}, {"trusted", "1"}},
+        {{"mtu", std::to_string(options_.mtu)}},
+        {{"mac", mac}, {"bridge", network_.name()}, {"handle", handle}, {"type", "vif"}});
+}
+
+NetBackend::~NetBackend() {
+  network_.detach(*this);
+}
+
+void NetBackend::publish() {
+  const auto put = [&](const char* name, unsigned value) {
+    store_.write(backend() + "/" + name, value);
+  };
+  put("feature-sg", 1);
+  put("feature-gso-tcpv4", 0);
+  put("feature-gso-tcpv6", 0);
+  put("feature-ipv6-csum-offload", 1);
+  put("feature-rx-copy", 1);
+  put("feature-rx-flip", 0);
+  put("feature-multicast-control", 0);
+  put("feature-split-event-channels", 1);
+  put("feature-ctrl-ring", 0);
+}
+
+bool NetBackend::check_features(std::string& problem) {
+  if (!front_flag("request-rx-copy")) {
+    problem = frontend() + "/request-rx-copy is not 1";
+  } else if (!front_flag("feature-rx-notify")) {
+    problem = frontend() + "/feature-rx-notify is not 1";
+  } else if (front_number("multi-queue-num-queues").value_or(1) != 1) {
+    problem = frontend() + "/multi-queue-num-queues is not 1";
+  }
+  scatter_ = front_flag("feature-sg");
+  fill_checksums_ = front_flag("feature-no-csum-offload");
+  fill_ipv6_checksums_ = !front_flag("feature-ipv6-csum-offload");
+  return problem.empty();
+}
+
+bool NetBackend::map_ring(const std::string& name, std::size_t entry_bytes, BackRing& ring,
+                          std::string& problem) {
+  std::vector<std::unique_ptr<GrantedPage>> pages;
+  pages.push_back(map(name, problem));
+  if (!pages.front()) return false;
+  ring = BackRing(std::move(pages), entry_bytes);
+  return true;
+}
+
+bool NetBackend::connect(std::string& problem) {
+  if (!check_features(problem)) return false;
+  if (!map_ring("tx-ring-ref", kTxEntryBytes, tx_, problem) ||
+      !map_ring("rx-ring-ref", kRxEntryBytes, rx_, problem)) {
+    return false;
+  }
+  halted_ = false;
+  if (front_number("event-channel-tx")) {
+    tx_channel_ = bind(
+        "event-channel-tx", [this] { on_transmit(); }, problem);
+    if (!tx_channel_) return false;
+    rx_channel_ = bind(
+        "event-channel-rx", [this] { on_receive(); }, problem);
+    if (!rx_channel_) return false;
+  } else {
+    const auto both = [this] {
+      on_transmit();
+      on_receive();
+    };
+    tx_channel_ = bind("event-channel", both, problem);
+    if (!tx_channel_) return false;
+  }
+  on_transmit();
+  return true;
+}
+
+void NetBackend::disconnect() {
+  tx_channel_.reset();
+  rx_channel_.reset();
+  tx_ = BackRing();
+  rx_ = BackRing();
+  waiting_.clear();
+}
+
+void NetBackend::on_transmit() {
+  bool broken = false;
+  while (!halted_ && tx_.attached() && network_.ready(*this)) {
+    const std::uint32_t available = tx_.available(broken);
+    if (available == 0) {
+      if (broken || !tx_.final_check(broken)) break;
+      continue;
+    }
+    TxPacket packet;
+    if (!take_packet(available, packet)) {
+      broken = true;
+      break;
+    }
+    tx_.consume(static_cast<std::uint32_t>(packet.slots.size()) + packet.extras);
+    answer(packet, transmit(packet));
+  }
+  // A front end that breaks the protocol is not listened to until it connects anew.
+  if (broken) halt("transmit");
+  if (tx_.attached() && tx_.push()) tx_channel_->notify();
+}
+
+void NetBackend::halt(const char* ring) {
+  halted_ = true;
+  complain(std::string("the ") + ring + " ring breaks the protocol; it is not served any more");
+}
+
+NetBackend::TxSlot NetBackend::tx_slot(std::uint32_t ahead) const {
+  std::array<std::uint8_t, kTxEntryBytes> entry;
+  tx_.peek(ahead, entry);
+  const std::uint8_t* at = entry.data();
+  return {get_le<std::uint32_t>(at), get_le<std::uint16_t>(at + 4), get_le<std::uint16_t>(at + 6),
+          get_le<std::uint16_t>(at + 8), get_le<std::uint16_t>(at + 10)};
+}
+
+// The extra slots after the first one. False if they break the protocol.
+bool NetBackend::take_extras(std::uint32_t available, std::uint32_t& at, TxPacket& packet) {
+  std::array<std::uint8_t, kTxEntryBytes> extra;
+  do {
+    if (at >= available) return false;
+    tx_.peek(at++, extra);
+    if (extra[0] == 0 || extra[0] >= kExtraTypes) return false;
+    if (extra[0] == kExtraGso) packet.gso = true;
+    ++packet.extras;
+  } while (extra[1] & kExtraMore);
+  return true;
+}
+
+// The first slot has the size of the whole packet. False if this is no packet: a slot is missing,
+// or reaches beyond its page, which front ends are shut out for.
+bool NetBackend::take_packet(std::uint32_t available, TxPacket& packet) {
+  std::uint32_t at = 1;
+  packet.slots.push_back(tx_slot(0));
+  std::uint16_t flags = packet.slots.front().flags;
+  if ((flags & kTxExtraInfo) && !take_extras(available, at, packet)) return false;
+  unsigned rest = packet.slots.front().size;
+  while (flags & kTxMoreData) {
+    if (at >= available) return false;
+    const TxSlot slot = tx_slot(at++);
+    if (slot.offset + slot.size > kPageBytes) return false;
+    if (slot.size > rest) packet.bad = true;
+    rest -= std::min<unsigned>(slot.size, rest);
+    flags = slot.flags;
+    packet.slots.push_back(slot);
+  }
+  TxSlot& first = packet.slots.front();
+  if (!packet.bad && first.offset + rest > kPageBytes) return false;
+  if (packet.slots.size() > kMostSlots) packet.bad = true;
+  first.size = static_cast<std::uint16_t>(rest);
+  return true;
+}
+
+bool NetBackend::copy_in(const TxPacket& packet, NetFrame& frame) {
+  for (const TxSlot& slot : packet.slots) {
+    const auto page = guest_.grants.map(slot.ref, false);
+    if (!page) return false;
+    const std::uint8_t* from = page->bytes() + slot.offset;
+    frame.bytes.insert(frame.bytes.end(), from, from + slot.size);
+  }
+  return true;
+}
+
+std::int16_t NetBackend::transmit(const TxPacket& packet) {
+  NetFrame frame;
+  const std::uint16_t flags = packet.slots.front().flags;
+  frame.checksum_blank = flags & kTxCsumBlank;
+  frame.validated = flags & (kTxCsumBlank | kTxDataValidated);
+  // Segmentation was not offered.
+  if (packet.bad || packet.gso || !copy_in(packet, frame) || frame.bytes.size() < kEthernetHeader) {
+    ++counts_.errors;
+    return kError;
+  }
+  if (frame.bytes.size() > options_.mtu + kEthernetHeader + kVlanTag) {
+    ++counts_.dropped;
+    return kOkay;
+  }
+  ++counts_.sent;
+  network_.send(*this, std::move(frame));
+  return kOkay;
+}
+
+void NetBackend::answer(const TxPacket& packet, std::int16_t status) {
+  const auto put = [&](std::uint16_t id, std::int16_t value) {
+    std::array<std::uint8_t, 4> response;
+    put_le(response.data(), id);
+    put_le(response.data() + 2, static_cast<std::uint16_t>(value));
+    tx_.respond(response);
+  };
+  put(packet.slots.front().id, status);
+  // In the place of a slot that has no number.
+  for (unsigned n = 0; n < packet.extras; ++n) put(0, kNull);
+  for (std::size_t n = 1; n < packet.slots.size(); ++n) put(packet.slots[n].id, status);
+}
+
+void NetBackend::resume() {
+  on_transmit();
+}
+
+void NetBackend::receive(const NetFrame& frame) {
+  const bool fits = scatter_ || frame.bytes.size() <= kPageBytes;
+  if (state() != XenbusState::connected || halted_ || !rx_.attached() || !fits ||
+      waiting_.size() >= kMostWaiting) {
+    ++counts_.dropped;
+    return;
+  }
+  waiting_.push_back(frame);
+  NetFrame& mine = waiting_.back();
+  const bool fill =
+      fill_checksums_ || (fill_ipv6_checksums_ && mine.checksum_blank && is_ipv6(mine.bytes));
+  if (mine.checksum_blank && fill) {
+    fill_checksum(mine.bytes);
+    mine.checksum_blank = mine.validated = false;
+  }
+  on_receive();
+}
+
+void NetBackend::on_receive() {
+  bool broken = false;
+  while (!halted_ && rx_.attached() && !waiting_.empty()) {
+    const auto slots =
+        static_cast<std::uint32_t>((waiting_.front().bytes.size() + kPageBytes - 1) / kPageBytes);
+    if (rx_.available(broken) < slots) {
+      rx_.ask_for_more();
+      break;
+    }
+    deliver(waiting_.front(), slots);
+    waiting_.pop_front();
+  }
+  if (broken) halt("receive");
+  if (rx_.attached() && rx_.push()) rx_channel().notify();
+}
+
+void NetBackend::deliver(const NetFrame& frame, std::uint32_t slots) {
+  std::span<const std::uint8_t> rest(frame.bytes);
+  bool whole = true;
+  for (std::uint32_t n = 0; n < slots; ++n) {
+    std::array<std::uint8_t, kRxEntryBytes> request;
+    rx_.peek(0, request);
+    rx_.consume(1);
+    const auto part = rest.first(std::min(rest.size(), kPageBytes));
+    rest = rest.subspan(part.size());
+    const auto page = guest_.grants.map(get_le<std::uint32_t>(request.data() + 4), true);
+    if (page) {
+      std::memcpy(page->bytes(), part.data(), part.size());
+      page->written(0, part.size());
+    }
+    whole = whole && page;
+    std::uint16_t flags = rest.empty() ? 0 : kRxMoreData;
+    if (n == 0 && frame.checksum_blank) flags |= kRxCsumBlank | kRxDataValidated;
+    if (n == 0 && frame.validated) flags |= kRxDataValidated;
+    std::array<std::uint8_t, kRxEntryBytes> response{};
+    std::copy_n(request.begin(), 2, response.begin());  // The id.
+    put_le(response.data() + 4, flags);
+    put_le(response.data() + 6,
+           page ? static_cast<std::uint16_t>(part.size()) : static_cast<std::uint16_t>(kError));
+    rx_.respond(response);
+  }
+  ++(whole ? counts_.received : counts_.errors);
+}
+
+}  // namespace trapline::xen

@@ -1,0 +1,180 @@
+#!/usr/bin/env python3
+"""Xen guests with no hypervisor image. xen_domain.py [unittest arguments]."""
+import json
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import tempfile
+import unittest
+
+from runs import TRAPLINE, SystemTest, run
+
+
+class Linux(SystemTest):
+    """Debian's kernel as a domU: shell on hvc0 by PV console and xenstore, and a power-off."""
+
+    def boot(self, *options, gic=3, vcpus=1):
+        linux = run("xen-domain", "--gic", str(gic), *options)
+        self.assert_ended_well(linux)
+        self.assert_lines(linux, r"Xen 4\.17 support found", r"trapline-init: ready on hvc0",
+                          r"loadtest: \d checksums agree")
+        name = "(GICv2|GIC-0)" if gic == 2 else "GICv3"
+        self.assert_lines(linux, name + r"\s+27 Level +arch_timer", name + r"\s+31 Level +events")
+        self.assert_interrupts(linux, "arch_timer", rows=1, cpus=vcpus)
+        self.assertGreater(linux.interrupt_counts("hvc_console")[0][0], 0, linux.explain())
+        return linux
+
+    def test_gic3(self):
+        self.boot()
+
+    def test_gic2(self):
+        self.boot(gic=2)
+
+    def test_repeats(self):
+        self.assertEqual(self.boot().digest, self.boot("--trace", os.devnull).digest)
+
+
+class TwoDomains(SystemTest):
+    """A disk, and 1 MB over a network, on one CPU."""
+
+    def transfer(self):
+        both = run("xen-domains")
+        self.assert_ended_well(both)
+        sums = re.findall(r"^(?:right: )?([0-9a-f]{64})  -$", "\n".join(both.lines), re.M)
+        self.assertEqual(len(sums), 2, both.explain())
+        self.assertEqual(sums[0], sums[1], both.explain())
+        return both
+
+    def test_transfer(self):
+        self.transfer()
+
+    def test_repeats(self):
+        digests = {self.transfer().digest for _ in range(10)}
+        self.assertEqual(len(digests), 1, digests)
+
+
+def image(code):
+    """An arm64 Image (booting.rst): a branch over the header, then the code."""
+    header = struct.pack("<IIQQQQQQ4sI", 0x14000010, 0, 0, 0x1000, 0xa, 0, 0, 0, b"ARMd", 0)
+    return header + b"".join(word.to_bytes(4, "little") for word in code)
+
+
+SPIN = [0x14000000]                          # b .
+OFF = [0xd2800100, 0xf2b08000, 0xd4000002]   # PSCI SYSTEM_OFF by HVC
+
+
+def store(address, value):
+    """movz x2, address; movz x1, value; str w1, [x2]"""
+    return [0xd2a00002 | (address >> 16) << 5, 0xd2800001 | value << 5, 0xb9000041]
+
+
+def say(uart, text):
+    return [word for letter in text + "\n" for word in store(uart, ord(letter))]
+
+
+class Small(unittest.TestCase):
+    """Guests of a few instructions."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name)
+
+    def guest(self, name, code):
+        (self.path / name).write_bytes(image(code))
+        return str(self.path / name)
+
+    def run_domains(self, *options):
+        stats = self.path / "stats.json"
+        done = subprocess.run([TRAPLINE, "run", "--batch", "--stats", str(stats), *options],
+                              capture_output=True, stdin=subprocess.DEVNULL, text=True)
+        text = stats.read_text() if stats.exists() else ""
+        return done, json.loads(text) if text else {}
+
+
+class Scheduling(Small):
+    def test_arinc653_is_exact_to_the_block(self):
+        spin = self.guest("spin", SPIN)
+        done, stats = self.run_domains(
+            "--domain", f"name=a,kernel={spin},memory=16M",
+            "--domain", f"name=b,kernel={spin},memory=16M",
+            "--sched", "arinc653,table=a:5ms/b:3ms/idle:2ms", "--limit-time", "1s",
+            "--latency", str(self.path / "latency"))
+        self.assertEqual(done.returncode, 124, done.stderr)
+        a, b = stats["scheduling"]
+        block = 100  # ns: more than a block of these guests takes.
+        self.assertLess(abs(a["running_ns"] - 500_000_000), 100 * block)
+        self.assertLess(abs(b["running_ns"] - 300_000_000), 100 * block)
+        for vcpu in (a, b):
+            self.assertEqual(vcpu["windows"], 100)
+            self.assertLess(vcpu["start_delay_most_ps"], block * 1000)
+        self.assertIn("a.0", (self.path / "latency").read_text())
+
+    def test_round_robin_is_fair(self):
+        spin = self.guest("spin", SPIN)
+        done, stats = self.run_domains(
+            *(word for name in "abc" for word in
+              ("--domain", f"name={name},kernel={spin},memory=16M")),
+            "-smp", "2", "--sched", "rr,slice=1ms", "--limit-time", "300ms")
+        self.assertEqual(done.returncode, 124, done.stderr)
+        for vcpu in stats["scheduling"]:
+            self.assertLess(abs(vcpu["running_ns"] - 200_000_000), 2_000_000, stats["scheduling"])
+
+    def test_too_many_for_null(self):
+        spin = self.guest("spin", SPIN)
+        done, _ = self.run_domains("--domain", f"kernel={spin}", "--domain", f"kernel={spin}",
+                                   "--sched", "null")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"^trapline: .*2 vCPUs and 1 CPUs; raise -smp")
+
+
+class Mpu(Small):
+    UART = 0x9c090000
+
+    def domain(self, name, base, code, extra=""):
+        return ("--domain", f"name={name},kernel={self.guest(name, code)},"
+                            f"static-mem={base:#x}:16M,console=vpl011{extra}")
+
+    def test_a_trespass_ends_only_the_offender(self):
+        done, stats = self.run_domains(
+            "-M", "fvp-baser",
+            *self.domain("good", 0x10000000, say(self.UART, "good is here") + OFF),
+            *self.domain("bad", 0x12000000, store(0x10000000, 1) + say(self.UART, "bad won")),
+            *self.domain("mmu", 0x14000000, say(self.UART, "mmu is here") + OFF, ",msa=mmu"))
+        self.assertIn("good is here", done.stdout)
+        self.assertIn("mmu: mmu is here", done.stdout)
+        self.assertNotIn("bad won", done.stdout)
+        self.assertRegex(done.stderr, r"bad: killed: data-abort-lower at PC 0x12[0-9a-f]{6} ")
+        self.assertEqual(stats["exit"]["reason"], "stuck")
+
+    def test_regions_are_written_at_each_switch(self):
+        trace = self.path / "trace"
+        done, stats = self.run_domains(
+            "-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),
+            *self.domain("b", 0x12000000, SPIN),
+            "--sched", "rr,slice=1ms", "--limit-time", "10ms", "--trace", str(trace),
+            "--events", "vcpu-switch,mpu-region")
+        self.assertEqual(done.returncode, 124, done.stderr)
+        regions = re.findall(r"^cpu\d.*\bmpu-region\b", trace.read_text(), re.M)
+        switches = sum(vcpu["switches"] for vcpu in stats["scheduling"])
+        self.assertIn(switches, (10, 11))
+        # Six regions of each when it starts, then one at each switch, by PRBAR and PRLAR.
+        self.assertEqual(len(regions), 2 * (6 * 2 + switches))
+
+    def test_too_few_regions_are_refused(self):
+        done, _ = self.run_domains("-M", "fvp-baser", "--mpu-regions", "16,5",
+                                   *self.domain("a", 0x10000000, SPIN))
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"needs 6 EL2 MPU regions: 5 of the hypervisor .* has 5")
+
+    def test_domains_may_not_overlap(self):
+        done, _ = self.run_domains("-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),
+                                   *self.domain("b", 0x10800000, SPIN))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn('overlaps that of "a"', done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,194 @@
+// What a domain without a hypervisor image is given.
+#include "sim/machine/xen_domain.h"
+
+#include <libfdt.h>
+
+#include "boot_files.h"
+#include "sim/machine/boot.h"
+#include "sim/machine/dom0less.h"
+
+namespace trapline::testing {
+namespace {
+
+constexpr std::uint64_t kMiB = 1 << 20, kGiB = 1 << 30;
+
+class XenDomainTest : public BootFilesTest {
+ protected:
+  XenDomainTest() {
+    DomainSpec& domain = machine.domains.emplace_back();
+    domain.name = "guest";
+    domain.kernel = write("Image", make_image(0x300000, 0x400000));
+    domain.append = "console=hvc0";
+  }
+  DomainSpec& domain() { return machine.domains.front(); }
+  BootPlan plan() {
+    check_domains(machine);
+    return plan_boot(domain_config(machine, domain()));
+  }
+  std::vector<std::uint64_t> cells(const BootPlan& plan, const char* path, const char* property,
+                                   unsigned width) {
+    int length = 0;
+    const void* fdt = plan.dtb.data();
+    const auto* at = static_cast<const fdt32_t*>(
+        fdt_getprop(fdt, fdt_path_offset(fdt, path), property, &length));
+    std::vector<std::uint64_t> values;
+    for (int n = 0; at && n + static_cast<int>(width) * 4 <= length;
+         n += static_cast<int>(width) * 4) {
+      std::uint64_t value = 0;
+      for (unsigned cell = 0; cell < width; ++cell) value = value << 32 | fdt32_ld(at++);
+      values.push_back(value);
+    }
+    return values;
+  }
+  std::string text(const BootPlan& plan, const char* path, const char* property, int index = 0) {
+    const void* fdt = plan.dtb.data();
+    const char* found =
+        fdt_stringlist_get(fdt, fdt_path_offset(fdt, path), property, index, nullptr);
+    return found ? found : "";
+  }
+  std::string error() {
+    try {
+      plan();
+    } catch (const ImageError& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  MachineConfig machine;
+};
+
+TEST_F(XenDomainTest, TreeIsTheOneThatXenMakes) {
+  domain().memory = 512 * kMiB;
+  domain().vcpus = 2;
+  const BootPlan made = plan();
+  EXPECT_EQ(text(made, "/", "compatible"), "xen,xenvm-4.17");
+  EXPECT_EQ(text(made, "/", "compatible", 1), "xen,xenvm");
+  EXPECT_EQ(text(made, "/hypervisor", "compatible", 1), "xen,xen");
+  using List = std::vector<std::uint64_t>;
+  EXPECT_EQ(cells(made, "/hypervisor", "reg", 2), (List{0x38000000, 0x1000000}));
+  EXPECT_EQ(cells(made, "/hypervisor", "interrupts", 1), (List{1, 15, 0xf08}));
+  EXPECT_EQ(cells(made, "/timer", "interrupts", 1),
+            (List{1, 13, 0xf08, 1, 14, 0xf08, 1, 11, 0xf08}));
+  EXPECT_EQ(text(made, "/psci", "method"), "hvc");
+  EXPECT_EQ(cells(made, "/memory@40000000", "reg", 2), (List{0x40000000, 512 * kMiB}));
+  EXPECT_EQ(text(made, "/cpus/cpu@1", "enable-method"), "psci");
+  EXPECT_EQ(cells(made, "/sbsa-uart@22000000", "reg", 2), (List{0x22000000, 0x1000}));
+  EXPECT_EQ(cells(made, "/sbsa-uart@22000000", "interrupts", 1), (List{0, 0, 0xf04}));
+  EXPECT_EQ(text(made, "/chosen", "bootargs"), "console=hvc0");
+  EXPECT_EQ(made.psci, PsciConduit::hvc);
+  EXPECT_EQ(made.entry_el, 1u);
+}
+
+TEST_F(XenDomainTest, GicFollowsTheDomainAndThenTheMachine) {
+  machine.gic = 2;
+  EXPECT_EQ(text(plan(), "/interrupt-controller@3001000", "compatible"), "arm,cortex-a15-gic");
+  domain().gic = 3;
+  const BootPlan v3 = plan();
+  EXPECT_EQ(text(v3, "/interrupt-controller@3001000", "compatible"), "arm,gic-v3");
+  EXPECT_EQ(cells(v3, "/interrupt-controller@3001000", "reg", 2),
+            (std::vector<std::uint64_t>{0x03001000, 0x10000, 0x03020000, 0x01000000}));
+}
+
+TEST_F(XenDomainTest, MuchMemoryHasTwoBanks) {
+  domain().memory = 4 * kGiB;
+  const MachineConfig config = domain_config(machine, domain());
+  ASSERT_EQ(config.domain_map->ram.size(), 2u);
+  EXPECT_EQ(config.domain_map->ram[0], (MemoryRange{0x40000000, 3 * kGiB}));
+  EXPECT_EQ(config.domain_map->ram[1], (MemoryRange{0x200000000, kGiB}));
+}
+
+TEST_F(XenDomainTest, NoUartWhereNoneIsWanted) {
+  domain().vpl011 = false;
+  EXPECT_EQ(text(plan(), "/sbsa-uart@22000000", "compatible"), "");
+}
+
+TEST_F(XenDomainTest, SaysWhatCannotBe) {
+  domain().name = "a b";
+  EXPECT_NE(error().find("not a usable name"), std::string::npos) << error();
+  domain().name = "guest";
+  domain().vcpus = 9;
+  EXPECT_NE(error().find("9 vCPUs are too many"), std::string::npos) << error();
+  domain().vcpus = 1;
+  domain().memory = 4095;
+  EXPECT_NE(error().find("multiple of 4 KiB"), std::string::npos) << error();
+  domain().memory = 0;
+  machine.kernel = "Image";
+  EXPECT_NE(error().find("images belong to a domain"), std::string::npos) << error();
+  machine.kernel.clear();
+  machine.entry_el = 2;
+  EXPECT_NE(error().find("domains start at EL1"), std::string::npos) << error();
+  machine.entry_el.reset();
+  machine.domains.push_back(domain());
+  EXPECT_NE(error().find("two domains are called \"guest\""), std::string::npos) << error();
+  machine.domains.pop_back();
+  domain().kernel.clear();
+  EXPECT_NE(error().find("no kernel"), std::string::npos) << error();
+}
+
+class Dom0lessTest : public BootFilesTest {
+ protected:
+  Dom0lessTest() {
+    tree.add_node("/chosen/guest/module@1");
+    tree.set_strings("/chosen/guest/module@1", "compatible",
+                     {"multiboot,kernel", "multiboot,module"});
+    tree.set_u64s("/chosen/guest/module@1", "reg", {0x50000000, 0x1000});
+    tree.set_string("/chosen/guest/module@1", "bootargs", "console=ttyAMA0");
+    tree.set_string("/chosen/guest", "compatible", "xen,domain");
+    tree.set_cells("/chosen/guest", "#address-cells", {2});
+    tree.set_cells("/chosen/guest", "#size-cells", {2});
+    tree.set_u64s("/chosen/guest", "memory", {131072});
+    tree.set_cells("/chosen/guest", "cpus", {2});
+    loads = {{"other", PhysAddr{0x60000000}}, {"Image", PhysAddr{0x50000000}}};
+  }
+  std::vector<DomainSpec> read() { return read_dom0less(write("tree.dtb", tree.bytes()), loads); }
+  std::string error() {
+    try {
+      read();
+    } catch (const ImageError& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+  DeviceTree tree;
+  std::vector<LoadSpec> loads;
+};
+
+TEST_F(Dom0lessTest, ANodeIsADomain) {
+  tree.set_empty("/chosen/guest", "vpl011");
+  const std::vector<DomainSpec> domains = read();
+  ASSERT_EQ(domains.size(), 1u);
+  EXPECT_EQ(domains[0].name, "guest");
+  EXPECT_EQ(domains[0].kernel, "Image");
+  EXPECT_EQ(domains[0].append, "console=ttyAMA0");
+  EXPECT_EQ(domains[0].memory, 128 * kMiB);
+  EXPECT_EQ(domains[0].vcpus, 2u);
+  EXPECT_TRUE(domains[0].vpl011);
+  EXPECT_TRUE(domains[0].input_to_vpl011);
+  ASSERT_EQ(loads.size(), 1u) << "the kernel's file is the domain's now";
+  EXPECT_EQ(loads[0].path, "other");
+}
+
+TEST_F(Dom0lessTest, StaticMemoryAndProfile) {
+  tree.set_u64s("/chosen/guest", "xen,static-mem", {0x10000000, 0x100000, 0x20000000, 0x200000});
+  tree.set_string("/chosen/guest", "v8r_el1_msa", "mmu");
+  const std::vector<DomainSpec> domains = read();
+  EXPECT_EQ(domains[0].static_memory,
+            (std::vector<MemoryRange>{{0x10000000, 0x100000}, {0x20000000, 0x200000}}));
+  EXPECT_TRUE(domains[0].vmsa);
+}
+
+TEST_F(Dom0lessTest, SaysWhatIsMissing) {
+  tree.remove_property("/chosen/guest", "cpus");
+  EXPECT_NE(error().find("/chosen/guest: no property \"cpus\""), std::string::npos) << error();
+  tree.set_cells("/chosen/guest", "cpus", {1});
+  loads.clear();
+  EXPECT_NE(error().find("no file is loaded at 0x50000000"), std::string::npos) << error();
+  tree.set_cells("/chosen/guest/module@1", "reg", {1, 2, 3});
+  EXPECT_NE(error().find("\"reg\" does not fit"), std::string::npos) << error();
+  tree.remove_node("/chosen/guest");
+  EXPECT_NE(error().find("no node of /chosen"), std::string::npos) << error();
+}
+
+}  // namespace
+}  // namespace trapline::testing
