@@ -39,19 +39,27 @@ class MpuSetTracker {
   template <typename Slots>
   void add(std::uint64_t hash, std::uint64_t cycles, Slots slots) {
     if (cycles == 0) return;
-    if (cycles_.size() >= kMostSets && !cycles_.contains(hash)) return;
-    const std::uint64_t total = cycles_[hash] += cycles;
-    if (hash != best_hash_ && total <= best_.cycles) return;
+    if (hash != last_hash_ || !any_) {  // Most events change no region.
+      if (cycles_.size() >= kMostSets && !cycles_.contains(hash)) return;
+      if (any_) cycles_[last_hash_] = last_total_;
+      any_ = true;
+      last_hash_ = hash;
+      last_total_ = cycles_[hash];
+    }
+    last_total_ += cycles;
+    if (hash != best_hash_ && last_total_ <= best_.cycles) return;
     if (hash != best_hash_) best_.slots = slots();
     best_hash_ = hash;
-    best_.cycles = total;
+    best_.cycles = last_total_;
   }
   const MpuSet& longest() const { return best_; }
 
  private:
   static constexpr std::size_t kMostSets = 1 << 20;
 
-  std::unordered_map<std::uint64_t, std::uint64_t> cycles_;
+  std::unordered_map<std::uint64_t, std::uint64_t> cycles_;  // But for the last set's.
+  bool any_ = false;
+  std::uint64_t last_hash_ = 0, last_total_ = 0;
   std::uint64_t best_hash_ = 0;
   MpuSet best_;
 };

@@ -18,17 +18,18 @@ class StampSource {
 };
 
 /// Models and CPUs report here. Every event enters the digest whether or not a sink listens, so
-/// observers cannot change it. Observed events are those that cost something to see: they are raised
-/// only where a sink wants them, and never enter the digest.
+/// observers cannot change it. Observed events are those that cost something to see: they are
+/// raised only where a sink wants them, and never enter the digest.
 class EventHub final : public Sink {
  public:
   void set_source(const StampSource* source) { source_ = source; }
   /// Before the machine is built: its parts ask wants() once.
   void attach(Sink& sink) {
-    sinks_.push_back(&sink);
-    for (std::size_t kind = 0; kind < wanted_.size(); ++kind) {
-      if (sink.wants(static_cast<EventKind>(kind))) wanted_.set(kind);
+    Listener& added = sinks_.emplace_back(Listener{&sink, {}});
+    for (std::size_t kind = 0; kind < kKinds; ++kind) {
+      if (sink.wants(static_cast<EventKind>(kind))) added.wanted.set(kind);
     }
+    wanted_ |= added.wanted;
   }
   /// Some sink wants this observed kind.
   bool wants(EventKind kind) const override { return wanted_.test(static_cast<std::size_t>(kind)); }
@@ -36,13 +37,18 @@ class EventHub final : public Sink {
   void on_event(const Event& event) override {
     const Event stamped = stamp_of(event);
     digest_.add(stamped);
-    for (Sink* sink : sinks_) sink->on_event(stamped);
+    for (const Listener& listener : sinks_) listener.sink->on_event(stamped);
   }
 
-  /// An observed event. `event.kind` is one that wants() knows.
+  /// An observed event, for the sinks that want its kind. What the others are told does not depend
+  /// on who else listens.
   void observe(const Event& event) override {
+    const auto kind = static_cast<std::size_t>(event.kind);
+    if (!wanted_.test(kind)) return;
     const Event stamped = stamp_of(event);
-    for (Sink* sink : sinks_) sink->on_event(stamped);
+    for (const Listener& listener : sinks_) {
+      if (listener.wanted.test(kind)) listener.sink->on_event(stamped);
+    }
   }
 
   /// Fills in where the machine is now.
@@ -53,6 +59,12 @@ class EventHub final : public Sink {
   const Digest& digest() const { return digest_; }
 
  private:
+  static constexpr std::size_t kKinds = 256;
+  struct Listener {
+    Sink* sink = nullptr;
+    std::bitset<kKinds> wanted;  ///< Observed kinds.
+  };
+
   /// A domain's device may act while another domain's CPU runs: the domain it says stays.
   Event stamp_of(const Event& event) const {
     Event stamped = event;
@@ -62,8 +74,8 @@ class EventHub final : public Sink {
   }
 
   const StampSource* source_ = nullptr;
-  std::vector<Sink*> sinks_;
-  std::bitset<256> wanted_;
+  std::vector<Listener> sinks_;
+  std::bitset<kKinds> wanted_;  // By any.
   Digest digest_;
 };
 
