@@ -1,8 +1,10 @@
-// The load of bench/core: one of three loops, chosen by WORK, at EL1 with the MMU on. It checks its
-// result, so that a core that computes nothing is not a fast one, and switches the machine off.
+// The load of bench/core and bench/hypercalls: one of four loops, chosen by WORK, at EL1 with the MMU
+// on. It checks its result, so that a core that computes nothing is not a fast one, and switches the
+// machine off.
 #define INTEGER 1
 #define MEMORY 2
 #define CALLS 3
+#define HYPERCALLS 4
 
   .text
   .globl _start
@@ -130,6 +132,20 @@ fibonacci:
   ldr x19, [sp, #16]
   ldp x29, x30, [sp], #32
 1:
+  ret
+#endif
+
+#if WORK == HYPERCALLS
+// As many calls of Xen's xen_version(XENVER_version), whose last result is that of all.
+work:
+  ldr x19, =ROUNDS
+1:
+  mov x0, #0
+  mov x1, #0
+  mov x16, #17
+  hvc #0xea1
+  subs x19, x19, #1
+  b.ne 1b
   ret
 #endif
 
