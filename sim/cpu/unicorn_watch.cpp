@@ -66,11 +66,15 @@ void UnicornCpu::watch(VirtAddr pc) {
   // Data processing, scalar FP and SIMD (DDI 0487 C4.1).
   if ((*word >> 25 & 7) == 7) instruction.vector.emplace().reg = *word & 31;
   const std::optional<LoadStore> access = decode_load_store(*word);
-  if (!access || !(access->reads() || access->writes()) || access->total_bytes() == 0) return;
+  if (!access || !(access->reads() || access->writes())) return;
+  const bool zeroes = access->kind == LoadStoreKind::zero_block;
+  const unsigned bytes = zeroes ? zero_block_bytes() : access->total_bytes();
+  if (bytes == 0) return;
   emulated_pc_ = pc;
   instruction.memory.emplace();
   instruction.memory->va = untagged(load_store_address(*access, *this));
-  instruction.memory->bytes = std::min(access->total_bytes(), MemoryContents::kMostBytes);
+  if (zeroes) instruction.memory->va &= ~VirtAddr{bytes - 1};
+  instruction.memory->bytes = std::min(bytes, MemoryContents::kMostBytes);
   instruction.memory->write = access->writes();
 }
 

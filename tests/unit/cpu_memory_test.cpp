@@ -1,4 +1,5 @@
 // Memory as the CPU core shows it: devices, faults of both stages, TLBs, code that changes.
+#include "sim/trace/instruction.h"
 #include "tests/unit/cpu_fixture.h"
 
 namespace trapline::test {
@@ -347,6 +348,33 @@ TEST_F(CpuMemory, AnotherInstructionAtAHookedAddressIsItself) {
   run_guest({movz(1, kData >> 16, 1), msr(reg::AT_S1E1R, 1)});
   run_guest({movz(1, kData >> 16, 1), msr(reg::DC_ZVA, 1)});
   EXPECT_EQ(peek(kData), 0u);
+}
+
+TEST_F(CpuMemory, WatchersSeeWhatAnInstructionAccesses) {
+  struct Watcher final : InstructionSink {
+    InstructionWindow window() const override { return {}; }
+    void on_instruction(const ExecutedInstruction& executed) override {
+      if (executed.memory) seen.push_back(*executed.memory);
+    }
+    std::vector<MemoryContents> seen;
+  } watcher;
+  make({.instructions = &watcher});
+  poke(kData + 0x1040, ~0ull);
+  run_guest(Code()
+                .mov(1, kData + 0x1048)
+                .add({mem(kLdrb, 2, 1), msr(reg::DC_ZVA, 1), mem(kLdr, 3, 1)}));
+  ASSERT_EQ(watcher.seen.size(), 3u);
+  EXPECT_EQ(watcher.seen[0].va, kData + 0x1048);
+  EXPECT_EQ(watcher.seen[0].bytes, 1u);
+  EXPECT_FALSE(watcher.seen[0].write);
+  // The whole block that the address is in (DDI 0487 C5.3, DC ZVA).
+  EXPECT_EQ(watcher.seen[1].va, kData + 0x1040);
+  EXPECT_EQ(watcher.seen[1].pa, kData + 0x1040);
+  EXPECT_EQ(watcher.seen[1].bytes, 64u);
+  EXPECT_TRUE(watcher.seen[1].write);
+  EXPECT_EQ(watcher.seen[1].data, decltype(watcher.seen[1].data){});
+  EXPECT_EQ(peek(kData + 0x1040), 0u);
+  EXPECT_EQ(watcher.seen[2].bytes, 8u);
 }
 
 TEST_F(CpuMemory, ExclusivesAreAtomicEvenInThePageTheyAreExecutedFrom) {
