@@ -49,6 +49,9 @@ struct DomainSpec {
   /// On an MPU machine: the board's memory that is the domain's, at the same addresses. At least one.
   std::vector<MemoryRange> static_memory{};
   bool vmsa = false;             ///< On an MPU machine: EL1 may use VMSAv8-64.
+  /// On an MPU machine: which of the board's UARTs is the domain's own, 1 to 3; 0: none, the
+  /// hypervisor emulates UART 0 for it.
+  unsigned board_uart = 0;
   std::vector<DiskSpec> disks{};
   std::vector<NetSpec> nets{};
   bool input_to_vpl011 = false;  ///< What is typed goes to the PL011, not the PV console.
@@ -60,7 +63,9 @@ struct DomainMap {
   std::uint64_t gicr_bytes = 0;
   unsigned spis = 32;
   std::optional<PhysAddr> uart;
+  std::uint64_t uart_bytes = 0x1000;
   unsigned uart_intid = 0;
+  bool own_uart = false;  ///< Of the board, not emulated. No firmware has enabled it.
   std::uint64_t counter_hz = 62'500'000;
   bool mpu = false;   ///< Of a machine with MPUs: the domain lies where it lies on the board.
   bool vmsa = false;  ///< And may use VMSAv8-64 at EL1.

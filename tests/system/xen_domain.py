@@ -160,14 +160,37 @@ class Mpu(Small):
         regions = re.findall(r"^cpu\d.*\bmpu-region\b", trace.read_text(), re.M)
         switches = sum(vcpu["switches"] for vcpu in stats["scheduling"])
         self.assertIn(switches, (10, 11))
-        # Six regions of each when it starts, then one at each switch, by PRBAR and PRLAR.
-        self.assertEqual(len(regions), 2 * (6 * 2 + switches))
+        # Eight regions of each when it starts, then three at each switch, by PRBAR and PRLAR.
+        self.assertEqual(len(regions), 2 * (8 * 2 + 3 * switches))
+
+    def test_register_writes_of_a_switch_take_time(self):
+        def spin(*domains, el1="16", extra=""):
+            bases = {"a": 0x10000000, "b": 0x12000000}
+            _, stats = self.run_domains(
+                "-M", "fvp-baser", "--mpu-regions", f"{el1},16",
+                *(word for name in domains for word in self.domain(name, bases[name], SPIN, extra)),
+                "--sched", "rr,slice=1ms,switch-cycles=0", "--limit-time", "10ms")
+            switches = sum(vcpu["switches"] for vcpu in stats["scheduling"])
+            return stats["cycles"], stats["instructions"], switches
+
+        # To the first there is nobody to save.
+        cycles, instructions, _ = spin("a")
+        each, rest = divmod(cycles, instructions)
+        self.assertEqual(rest, 4 * (3 * 3 + 3 * 16))
+        # Three registers a region; EL1's are saved and loaded as well if they are in use.
+        for el1, extra, registers in (("16", "", 3 * 3 + 2 * 3 * 16), ("4", "", 3 * 3 + 2 * 3 * 4),
+                                      ("16", ",msa=mmu", 3 * 3)):
+            cycles, instructions, switches = spin("a", "b", el1=el1, extra=extra)
+            self.assertGreaterEqual(switches, 10)
+            first = 4 * (registers + 9) // 2
+            charged = 4 * registers * (switches - 1) + first
+            self.assertEqual(cycles - each * instructions, charged, (el1, extra))
 
     def test_too_few_regions_are_refused(self):
-        done, _ = self.run_domains("-M", "fvp-baser", "--mpu-regions", "16,5",
+        done, _ = self.run_domains("-M", "fvp-baser", "--mpu-regions", "16,7",
                                    *self.domain("a", 0x10000000, SPIN))
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr, r"needs 6 EL2 MPU regions: 5 of the hypervisor .* has 5")
+        self.assertRegex(done.stderr, r"8 EL2 MPU regions are needed: 5 of the hypervisor .* has 7")
 
     def test_domains_may_not_overlap(self):
         done, _ = self.run_domains("-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),

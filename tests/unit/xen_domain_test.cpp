@@ -6,6 +6,7 @@
 #include "boot_files.h"
 #include "sim/machine/boot.h"
 #include "sim/machine/dom0less.h"
+#include "sim/machine/mpu_layer_plan.h"
 
 namespace trapline::testing {
 namespace {
@@ -124,6 +125,59 @@ TEST_F(XenDomainTest, SaysWhatCannotBe) {
   machine.domains.pop_back();
   domain().kernel.clear();
   EXPECT_NE(error().find("no kernel"), std::string::npos) << error();
+}
+
+class MpuDomainTest : public XenDomainTest {
+ protected:
+  MpuDomainTest() {
+    machine.machine = "fvp-baser";
+    domain().static_memory = {{0x10000000, 16 * kMiB}};
+  }
+  std::vector<std::string> regions() {
+    std::vector<std::string> result;
+    for (const MpuLayerRegion& region :
+         mpu_domain_regions(*domain_config(machine, domain()).domain_map)) {
+      result.push_back(std::string(region.name) + " " + to_string(region.range));
+    }
+    return result;
+  }
+  using Names = std::vector<std::string>;
+};
+
+TEST_F(MpuDomainTest, RegionsAreGicMemoryAndUart) {
+  EXPECT_EQ(regions(), (Names{"vGIC 0xaf000000-0xaf1fffff", "memory 0x10000000-0x10ffffff",
+                              "vUART 0x9c090000-0x9c090fff"}));
+  domain().vpl011 = false;
+  EXPECT_EQ(regions(), (Names{"vGIC 0xaf000000-0xaf1fffff", "memory 0x10000000-0x10ffffff"}));
+  domain().board_uart = 1;
+  EXPECT_EQ(regions().back(), "UART 0x9c0a0000-0x9c0affff");
+}
+
+TEST_F(MpuDomainTest, MemoryThatAdjoinsIsOneRegion) {
+  domain().static_memory = {{0x20000000, kMiB}, {0x11000000, kMiB}, {0x10000000, 16 * kMiB}};
+  EXPECT_EQ(regions(), (Names{"vGIC 0xaf000000-0xaf1fffff", "memory 0x10000000-0x110fffff",
+                              "memory 0x20000000-0x200fffff", "vUART 0x9c090000-0x9c090fff"}));
+}
+
+TEST_F(MpuDomainTest, SaysWhatCannotBe) {
+  machine.mpu_el2_regions = 8;
+  EXPECT_EQ(error(), "no error");
+  machine.mpu_el2_regions = 7;
+  EXPECT_THROW(plan(), MpuRegionsError);
+  EXPECT_NE(error().find("8 EL2 MPU regions are needed: 5 of the hypervisor (code, read-only data, "
+                         "data, bss, heap) and 3 of its own (vGIC, memory, vUART); the CPU has 7"),
+            std::string::npos)
+      << error();
+  domain().board_uart = 4;
+  EXPECT_NE(error().find("no UART 4"), std::string::npos) << error();
+  domain().board_uart = 1;
+  machine.domains.push_back(domain());
+  machine.domains.back().name = "other";
+  EXPECT_NE(error().find("UART 1 is that of \"guest\""), std::string::npos) << error();
+  machine.domains.back().board_uart = 2;
+  EXPECT_NE(error().find("overlaps that of \"guest\""), std::string::npos) << error();
+  machine.domains.back().static_memory = {{0x7f800000, kMiB}};
+  EXPECT_NE(error().find("overlaps the hypervisor's"), std::string::npos) << error();
 }
 
 class Dom0lessTest : public BootFilesTest {
