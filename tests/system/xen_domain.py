@@ -191,6 +191,8 @@ class Mpu(Small):
                                    *self.domain("a", 0x10000000, SPIN))
         self.assertEqual(done.returncode, 2)
         self.assertRegex(done.stderr, r"8 EL2 MPU regions are needed: 5 of the hypervisor .* has 7")
+        self.assertIn("without one of them:\n  a has an emulated UART: fits, 7 regions are needed\n",
+                      done.stderr)
 
     def test_domains_may_not_overlap(self):
         done, _ = self.run_domains("-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),
