@@ -1,5 +1,6 @@
 #include "sim/machine/guest_domain.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <stdexcept>
 #include <utility>
@@ -159,6 +160,12 @@ void GuestDomain::trapped(unsigned vcpu, const El2Trap& trap) {
 std::uint8_t* GuestDomain::frame(xen::Gfn gfn) {
   const PhysAddr pa = gfn << xen::kPageBits;
   if (pa >> xen::kPageBits != gfn) return nullptr;
+  const DomainMap& map = *board_.config().domain_map;
+  if (map.mpu && std::none_of(map.ram.begin(), map.ram.end(), [&](const MemoryRange& bank) {
+        return bank.contains({pa, xen::kPageBytes});
+      })) {
+    return nullptr;  // Another domain's.
+  }
   Ram* ram = board_.bus().ram_at(pa);
   return ram && ram->contains(pa, xen::kPageBytes) ? ram->host(pa) : nullptr;
 }

@@ -27,7 +27,8 @@ Instance::Instance(const MachineConfig& config, InstancePorts ports)
                                       if (cpu) return power_down(*cpu, reason);
                                       ports_.ended(reason, 0, {});
                                     },
-                                .first_uart = ports_.first_uart});
+                                .first_uart = ports_.first_uart,
+                                .memory = ports_.memory});
   board_->add_memory();
   build_cpus();
   board_->add_devices(*cpus_);

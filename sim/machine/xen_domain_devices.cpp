@@ -69,6 +69,11 @@ class DomainBoard final : public Board {
         counter_(ports.timeline, map_.counter_hz) {}
 
   void add_memory() override {
+    if (map_.mpu) {
+      // Nothing but its regions keeps a domain from the others' memory.
+      for (const std::shared_ptr<Ram>& ram : ports_.memory) ports_.bus.add_ram(ram);
+      return;
+    }
     for (const MemoryRange& bank : map_.ram) ports_.bus.add_ram("ram", bank.base, bank.size);
     if (map_.grant_table) {
       ports_.bus.add_ram("grant-table", map_.grant_table->base, map_.grant_table->size);
