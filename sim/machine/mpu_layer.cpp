@@ -37,7 +37,8 @@ unsigned write_region(Cpu& cpu, unsigned n, const MpuLayerRegion& region) {
 }  // namespace
 
 void start_mpu_layer(Cpu& cpu, const MpuLayerPlan& plan) {
-  constexpr std::uint64_t kHcrVm = 1, kHcrRw = 1ull << 31, kVtcrMsa = 1ull << 31, kSctlrM = 1;
+  constexpr std::uint64_t kHcrVm = 1, kHcrRw = 1ull << 31, kHcrApkApi = 3ull << 40,
+                          kVtcrMsa = 1ull << 31, kSctlrM = 1;
   cpu.write_el2(reg::MAIR_EL2, kMair);
   cpu.write_el2(reg::VTCR_EL2, plan.vmsa ? kVtcrMsa : 0);
   cpu.write_el2(reg::VSCTLR_EL2, std::uint64_t{plan.vmid} << 48);
@@ -45,7 +46,8 @@ void start_mpu_layer(Cpu& cpu, const MpuLayerPlan& plan) {
   for (const MpuLayerRegion& region : mpu_layer_regions()) write_region(cpu, n++, region);
   load_domain_regions(cpu, plan, n);
   cpu.write_el2(reg::SCTLR_EL2, kSctlrM);
-  cpu.write_el2(reg::HCR_EL2, kHcrVm | kHcrRw);
+  // Pointer authentication is the guest's to use.
+  cpu.write_el2(reg::HCR_EL2, kHcrVm | kHcrRw | kHcrApkApi);
 }
 
 unsigned load_domain_regions(Cpu& cpu, const MpuLayerPlan& plan, unsigned regions_before) {

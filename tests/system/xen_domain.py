@@ -149,6 +149,36 @@ class Mpu(Small):
         self.assertRegex(done.stderr, r"bad: killed: data-abort-lower at PC 0x12[0-9a-f]{6} ")
         self.assertEqual(stats["exit"]["reason"], "stuck")
 
+    def test_nothing_but_its_own_is_within_reach(self):
+        """Of memory that is all there: another's, the hypervisor's, nobody's; a UART that is another's."""
+        reach = {"neighbour": store(0x10000000, 1), "layer": store(0x7f300000, 1),
+                 "nobody": store(0x30000000, 1), "uart": store(0x9c0a0000, 1),
+                 "run": [0xd2a20002, 0xd61f0040]}  # mov x2, #0x10000000; br x2
+        for extra in ("", ",msa=mmu"):
+            offenders = (word for n, (name, code) in enumerate(reach.items()) for word in
+                         self.domain(name, 0x12000000 + 0x1000000 * n,
+                                     code + say(self.UART, name + " won"), extra))
+            done, _ = self.run_domains(
+                "-M", "fvp-baser", *self.domain("good", 0x10000000, SPIN, ",uart=1"), *offenders,
+                "--sched", "rr,slice=1ms", "--limit-time", "20ms")
+            killed = re.findall(r"domain (\w+): killed: ([\w-]+) .* address 0x(\w+) ", done.stderr)
+            self.assertEqual(dict((name, (what, at)) for name, what, at in killed), {
+                "neighbour": ("data-abort-lower", "10000000"),
+                "layer": ("data-abort-lower", "7f300000"),
+                "nobody": ("data-abort-lower", "30000000"),
+                "uart": ("data-abort-lower", "9c0a0000"),
+                "run": ("instruction-abort-lower", "10000000")})
+            self.assertNotIn("won", done.stdout)
+            self.assertEqual(done.returncode, 124, done.stderr)  # The other one goes on.
+
+    def test_pointer_authentication_is_the_guests(self):
+        # msr APIAKeyLo_EL1, xzr; paciza x3
+        done, stats = self.run_domains(
+            "-M", "fvp-baser",
+            *self.domain("a", 0x10000000, [0xd518211f, 0xdac123e3] + say(self.UART, "signed") + OFF))
+        self.assertIn("signed", done.stdout, done.stderr)
+        self.assertEqual(stats["exit"]["reason"], "power-off")
+
     def test_regions_are_written_at_each_switch(self):
         trace = self.path / "trace"
         done, stats = self.run_domains(
