@@ -44,6 +44,7 @@ GuestDomain::GuestDomain(const DomainSpec& spec, xen::DomId id, Instance& board,
   });
   if (map.mpu) {
     mpu_ = MpuLayerPlan{mpu_domain_regions(map), map.vmsa, id};
+    memory_ = map.memory();
   }
   if (map.magic) {
     connect_rings();
@@ -160,8 +161,7 @@ void GuestDomain::trapped(unsigned vcpu, const El2Trap& trap) {
 std::uint8_t* GuestDomain::frame(xen::Gfn gfn) {
   const PhysAddr pa = gfn << xen::kPageBits;
   if (pa >> xen::kPageBits != gfn) return nullptr;
-  const DomainMap& map = *board_.config().domain_map;
-  if (map.mpu && std::none_of(map.ram.begin(), map.ram.end(), [&](const MemoryRange& bank) {
+  if (mpu_ && std::none_of(memory_.begin(), memory_.end(), [&](const MemoryRange& bank) {
         return bank.contains({pa, xen::kPageBytes});
       })) {
     return nullptr;  // Another domain's.

@@ -42,7 +42,7 @@ struct DomainSpec {
   std::uint64_t memory = 0;  ///< Bytes; 0 takes the hypervisor's default (dom0 only).
   unsigned vcpus = 0;    ///< 0 takes the hypervisor's default (dom0: one a CPU; others: 1).
   bool vpl011 = true;    ///< Give the domain an emulated PL011.
-  bool enhanced = false;  ///< Of --domu: its device tree says that it runs under Xen.
+  bool enhanced = false;  ///< Of --domu and on MPU machines: its device tree shows Xen.
 
   // Of domains that the simulator itself is the hypervisor of.
   unsigned gic = 0;              ///< 2 or 3; 0: the machine's.
@@ -72,6 +72,9 @@ struct DomainMap {
   std::optional<MemoryRange> grant_table;  ///< Where the guest may map it. Nothing: no Xen is shown.
   std::optional<MemoryRange> magic;        ///< Pages for rings that exist before the guest runs.
   std::vector<MemoryRange> ram;            ///< Sorted.
+
+  /// All memory that is the domain's, sorted: on an MPU machine what it was given.
+  std::vector<MemoryRange> memory() const;
 };
 
 /// `--xen`: a hypervisor image and the modules it starts.

@@ -35,7 +35,7 @@ MemoryRange mpu_vgic_range() {
 
 std::vector<MpuLayerRegion> mpu_domain_regions(const DomainMap& map) {
   std::vector<MpuLayerRegion> regions{{"vGIC", mpu_vgic_range(), Use::device}};
-  for (const MemoryRange& range : map.ram) {
+  for (const MemoryRange& range : map.memory()) {
     MpuLayerRegion& last = regions.back();
     if (last.use == Use::guest_memory && last.range.end() == range.base) {
       last.range.size += range.size;

@@ -224,6 +224,14 @@ DomainMap direct_map(const DomainSpec& domain) {
   map.ram = domain.static_memory;
   std::sort(map.ram.begin(), map.ram.end(),
             [](const MemoryRange& a, const MemoryRange& b) { return a.base < b.base; });
+  if (domain.enhanced && !map.ram.empty()) {
+    // Nothing can be mapped, so it lies in the domain's memory: at the end of its first bank.
+    constexpr std::uint64_t kMagicBytes = xen_guest::kMagicPages * 4096ull;
+    MemoryRange& bank = map.ram.front();
+    bank.size -= std::min(bank.size, kMpuPvBytes);
+    map.grant_table = MemoryRange{bank.end(), kMpuPvBytes - kMagicBytes};
+    map.magic = MemoryRange{map.grant_table->end(), kMagicBytes};
+  }
   return map;
 }
 
@@ -251,8 +259,8 @@ void check_mpu_domain(const MachineConfig& machine, const DomainSpec& domain) {
     refuse(domain, "no memory of the board", "add static-mem=ADDRESS:SIZE");
   }
   if (domain.gic == 2) refuse(domain, "the board has a GICv3", "leave out gic=2");
-  if (!domain.disks.empty() || !domain.nets.empty()) {
-    refuse(domain, "no xenstore on an MPU machine", "leave out disk= and net=");
+  if ((!domain.disks.empty() || !domain.nets.empty()) && !domain.enhanced) {
+    refuse(domain, "no Xen is shown to it that would have disks and networks", "add enhanced=on");
   }
   if (domain.board_uart >= kFvpUarts) {
     refuse(domain, "the board has no UART " + std::to_string(domain.board_uart),
@@ -260,6 +268,13 @@ void check_mpu_domain(const MachineConfig& machine, const DomainSpec& domain) {
   }
   const std::vector<MemoryRange> dram = fvp_dram(ram_bytes_of(machine));
   for (const MemoryRange& range : domain.static_memory) check_static_memory(domain, range, dram);
+  const auto first = std::min_element(
+      domain.static_memory.begin(), domain.static_memory.end(),
+      [](const MemoryRange& a, const MemoryRange& b) { return a.base < b.base; });
+  if (domain.enhanced && first->size <= kMpuPvBytes) {
+    refuse(domain, "enhanced=on takes " + size_text(kMpuPvBytes) + " of its first static memory",
+           "give it more");
+  }
 }
 
 void check_apart(const std::vector<DomainSpec>& domains) {
@@ -317,6 +332,15 @@ const MachineType& xen_domain_machine() {
   return machine;
 }
 
+std::vector<MemoryRange> DomainMap::memory() const {
+  std::vector<MemoryRange> ranges = ram;
+  if (grant_table) ranges.push_back(*grant_table);
+  if (magic) ranges.push_back(*magic);
+  std::sort(ranges.begin(), ranges.end(),
+            [](const MemoryRange& a, const MemoryRange& b) { return a.base < b.base; });
+  return ranges;
+}
+
 MachineConfig domain_config(const MachineConfig& machine, const DomainSpec& domain) {
   MachineConfig config = machine;
   config.machine = kXenDomain;
@@ -334,7 +358,7 @@ MachineConfig domain_config(const MachineConfig& machine, const DomainSpec& doma
     config.domain_map = direct_map(domain);
     config.vmsa_at_el1 = machine.vmsa_at_el1 && domain.vmsa;
     std::uint64_t bytes = 0;
-    for (const MemoryRange& range : domain.static_memory) bytes += range.size;
+    for (const MemoryRange& range : config.domain_map->ram) bytes += range.size;
     config.ram_bytes = bytes;
     return config;
   }

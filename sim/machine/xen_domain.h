@@ -42,6 +42,9 @@ inline constexpr unsigned kSpis = 32;
 inline constexpr std::uint64_t kDefaultRam = 256ull << 20;
 }  // namespace xen_guest
 
+/// What a domain of an MPU machine gives of its memory for rings and grant table, if it has any.
+inline constexpr std::uint64_t kMpuPvBytes = 1ull << 20;
+
 /// The type that `MachineConfig::machine` names for one domain. It is not one that a user can ask
 /// for.
 inline constexpr std::string_view kXenDomain = "xen-domain";
