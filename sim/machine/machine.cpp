@@ -59,7 +59,7 @@ struct Machine::Assembly {
   EventHub events;
   TableTiming timing;
   DroppedOutput dropped;
-  std::vector<std::shared_ptr<Ram>> memory;  ///< Of domains that share the board's.
+  std::vector<std::shared_ptr<Ram>> memory;       ///< Of domains that share the board's.
   std::vector<std::unique_ptr<Instance>> boards;  ///< One, or the domains'.
   std::unique_ptr<XenLayer> layer;                ///< Of domains.
   std::vector<std::unique_ptr<GuestDomain>> guests;

@@ -268,9 +268,9 @@ void check_mpu_domain(const MachineConfig& machine, const DomainSpec& domain) {
   }
   const std::vector<MemoryRange> dram = fvp_dram(ram_bytes_of(machine));
   for (const MemoryRange& range : domain.static_memory) check_static_memory(domain, range, dram);
-  const auto first = std::min_element(
-      domain.static_memory.begin(), domain.static_memory.end(),
-      [](const MemoryRange& a, const MemoryRange& b) { return a.base < b.base; });
+  const auto first =
+      std::min_element(domain.static_memory.begin(), domain.static_memory.end(),
+                       [](const MemoryRange& a, const MemoryRange& b) { return a.base < b.base; });
   if (domain.enhanced && first->size <= kMpuPvBytes) {
     refuse(domain, "enhanced=on takes " + size_text(kMpuPvBytes) + " of its first static memory",
            "give it more");

@@ -131,8 +131,8 @@ void set_own_property(DomainSpec& domain, const std::string& key, const std::str
   } else if (key == "net") {
     domain.nets.push_back(parse_net(value));
   } else {
-    static constexpr std::string_view kShared[] = {
-        "kernel", "initrd", "ramdisk", "append", "dtb", "memory", "vcpus", "vpl011", "enhanced"};
+    static constexpr std::string_view kShared[] = {"kernel", "initrd", "ramdisk", "append",  "dtb",
+                                                   "memory", "vcpus",  "vpl011",  "enhanced"};
     if (std::find(std::begin(kShared), std::end(kShared), key) == std::end(kShared)) {
       throw std::invalid_argument(
           fmt::format("'{}' is not one of name, kernel, initrd, append, memory, vcpus, gic, dtb, "

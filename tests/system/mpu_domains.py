@@ -203,6 +203,15 @@ class TooFew(Folder):
         self.assertIn("9 EL2 MPU regions are needed", swept["parts"][0]["says"])
 
 
+class Linux(SystemTest):
+    def test_beside_a_pmsa_domain(self):
+        """Its MMU at EL1, its console and disk from Xen. TRAPLINE_IMAGES has it."""
+        finished = run("mpu-linux")
+        self.assert_ended_well(finished)
+        self.assert_lines(finished, r"Xen 4\.17 support found",
+                          r"^xen-devices: device/vbd/51712 connected")
+
+
 class EarlierPort(Folder):
     """The same domains for the earlier Arm port of Xen: docs/xen-layer.md."""
 

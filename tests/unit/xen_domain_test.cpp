@@ -159,6 +159,25 @@ TEST_F(MpuDomainTest, MemoryThatAdjoinsIsOneRegion) {
                               "memory 0x20000000-0x200fffff", "vUART 0x9c090000-0x9c090fff"}));
 }
 
+TEST_F(MpuDomainTest, XenIsShownInItsOwnMemory) {
+  const std::vector<std::string> before = regions();
+  EXPECT_EQ(text(plan(), "/hypervisor", "compatible"), "");
+  domain().enhanced = true;
+  EXPECT_EQ(regions(), before) << "no region more";
+  const BootPlan made = plan();
+  using List = std::vector<std::uint64_t>;
+  EXPECT_EQ(cells(made, "/memory@10000000", "reg", 2), (List{0x10000000, 15 * kMiB}));
+  EXPECT_EQ(text(made, "/hypervisor", "compatible", 1), "xen,xen");
+  EXPECT_EQ(cells(made, "/hypervisor", "reg", 2), (List{0x10f00000, kMiB - 0x4000}));
+  EXPECT_EQ(cells(made, "/hypervisor", "interrupts", 1), (List{1, 15, 0xf08}));
+  EXPECT_EQ(domain_config(machine, domain()).domain_map->magic, (MemoryRange{0x10ffc000, 0x4000}));
+  domain().static_memory = {{0x10000000, kMiB}};
+  EXPECT_NE(error().find("takes 1 MiB of its first static memory"), std::string::npos) << error();
+  domain().enhanced = false;
+  domain().disks.push_back({});
+  EXPECT_NE(error().find("add enhanced=on"), std::string::npos) << error();
+}
+
 TEST_F(MpuDomainTest, SaysWhatCannotBe) {
   machine.mpu_el2_regions = 8;
   EXPECT_EQ(error(), "no error");
