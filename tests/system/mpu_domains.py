@@ -203,6 +203,17 @@ class TooFew(Folder):
         self.assertIn("9 EL2 MPU regions are needed", swept["parts"][0]["says"])
 
 
+class Xen(unittest.TestCase):
+    def test_a_pmsa_domain_finds_xenstore_and_console(self):
+        kernel = pathlib.Path(os.environ["TRAPLINE_GUESTS"]) / "r82_domain_xen.elf"
+        done = subprocess.run(
+            [TRAPLINE, "run", "--batch", "-M", "fvp-baser", "--domain",
+             f"name=pmsa-guest,kernel={kernel},static-mem=0x18000000:16M,enhanced=on",
+             "--limit-time", "5s"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("xenstore calls me pmsa-guest\n", done.stdout.replace("\r", ""))
+
+
 class Linux(SystemTest):
     def test_beside_a_pmsa_domain(self):
         """Its MMU at EL1, its console and disk from Xen. TRAPLINE_IMAGES has it."""
@@ -227,6 +238,23 @@ class EarlierPort(Folder):
             for a, b in list(zip(mine, theirs))[5:]:  # Where either lies itself is its own matter.
                 self.assertEqual((a["base"], a["size"], a["attributes"]),
                                  (b["base"], b["size"], b["attributes"]))
+
+    def test_the_port_s_device_tree_is_the_same_run(self):
+        """The tree that the planner makes for the port, and the files that a boot loader would load."""
+        code, text = self.plan("xen-arm", "--output-dir", str(self.path / "out"))
+        self.assertEqual(code, 0, text)
+        out = self.path / "out"
+        boot = tomllib.loads((out / "planned.toml").read_text())["boot"]
+        loads = [(out / load["file"], load["address"]) for load in boot["load"]
+                 if not load["file"].endswith("xen")]
+        self.assertEqual(len(loads), 5)  # Four kernels and beta's partial tree.
+        stats = self.path / "stats.json"
+        done = subprocess.run(
+            [TRAPLINE, "run", "--batch", "-M", "fvp-baser", "--dom0less", out / boot["dtb"],
+             *(f"--load={file}@{address:#x}" for file, address in loads), "--sched", "rr,slice=2ms",
+             "--limit-time", "5s", "--stats", stats], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertEqual(json.loads(stats.read_text())["digest"], run(SCENARIO).digest)
 
     def test_adjoining_banks_are_one_region_of_the_layer_alone(self):
         domains = scenario()

@@ -251,6 +251,34 @@ TEST_F(Dom0lessTest, StaticMemoryAndProfile) {
   EXPECT_TRUE(domains[0].vmsa);
 }
 
+// The earlier Arm port: docs/xen-mpu.md.
+TEST_F(Dom0lessTest, TreesOfTheEarlierPortSayMpuForEl1) {
+  tree.set_cells("/chosen", "#mpu,address-cells", {2});
+  EXPECT_TRUE(read()[0].vmsa);
+  loads = {{"Image", PhysAddr{0x50000000}}};
+  tree.set_empty("/chosen/guest", "mpu");
+  EXPECT_FALSE(read()[0].vmsa);
+}
+
+TEST_F(Dom0lessTest, APartialTreeMayGiveAUart) {
+  DeviceTree partial;
+  partial.add_node("/passthrough/device@9c0a0000");
+  partial.set_u64s("/passthrough/device@9c0a0000", "xen,reg", {0x9c0a0000, 0x10000, 0x9c0a0000});
+  tree.add_node("/chosen/guest/module@2");
+  tree.set_strings("/chosen/guest/module@2", "compatible",
+                   {"multiboot,device-tree", "multiboot,module"});
+  tree.set_u64s("/chosen/guest/module@2", "reg", {0x60000000, 0x1000});
+  const std::vector<LoadSpec> both = {{write("part.dtb", partial.bytes()), PhysAddr{0x60000000}},
+                                      {"Image", PhysAddr{0x50000000}}};
+  loads = both;
+  EXPECT_EQ(read()[0].board_uart, 1u);
+  partial.set_u64s("/passthrough/device@9c0a0000", "xen,reg", {0x9c090000, 0x10000, 0x9c090000});
+  write("part.dtb", partial.bytes());
+  loads = both;
+  EXPECT_NE(error().find("another device than one of fvp-baser's UARTs"), std::string::npos)
+      << error();
+}
+
 TEST_F(Dom0lessTest, SaysWhatIsMissing) {
   tree.remove_property("/chosen/guest", "cpus");
   EXPECT_NE(error().find("/chosen/guest: no property \"cpus\""), std::string::npos) << error();
