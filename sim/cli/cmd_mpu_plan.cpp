@@ -5,6 +5,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <stdexcept>
 #include <system_error>
 
 #include "sim/cli/dts_writer.h"
@@ -133,8 +134,8 @@ std::string explain_regions(const MachineConfig& machine) {
     const plan::Plan plan =
         plan::make_plan(plan::layer_config(machine, mpu_of(machine)->el2), board, std::ref(images));
     return plan.fit == plan::Fit::no ? plan::plan_text(plan) : "";
-  } catch (const ScenarioError&) {
-    return "";  // Not a layout that the planner would make.
+  } catch (const std::runtime_error&) {
+    return "";  // An image that cannot be read, or not a layout that the planner would make.
   }
 }
 

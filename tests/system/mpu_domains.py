@@ -130,7 +130,11 @@ class Plan(Folder):
 
     def test_each_switch_writes_what_is_planned(self):
         planned = {(row["from"], row["to"]): row for row in self.planned("layer")["switches"]}
-        _, document = self.report()
+        self.check_switches(planned, self.report()[1])
+        table = "/".join(f"{name}:1ms" for name in ("delta", "gamma", "beta", "alpha"))
+        self.check_switches(planned, self.report("--sched", f"arinc653,table={table}")[1])
+
+    def check_switches(self, planned, document):
         seen = 0
         for row in document["switches"]:
             if row["from"] == -1:
