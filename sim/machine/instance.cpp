@@ -57,18 +57,21 @@ void Instance::build_cpus() {
     cpu.skip_delay_loops = config_.skip_delay_loops;
   }
   const MachineHooks& hooks = ports_.hooks;
-  cpus_ = make_cpu_complex({.bus = bus_,
-                            .timeline = ports_.timeline,
-                            .events = ports_.events,
-                            .timing = ports_.timing,
-                            .traps = &traps_,
-                            .host_poll = ports_.host_poll,
-                            .mpu_recorder = recorder_of(hooks.recorders, RecordedDevice::mpu),
-                            .instructions = hooks.instructions,
-                            .blocks = hooks.blocks,
-                            .samples = hooks.samples,
-                            .guard = hooks.check ? &hooks.check->add_part() : nullptr},
-                           configs);
+  cpus_ = make_cpu_complex(
+      {.bus = bus_,
+       .timeline = ports_.timeline,
+       .events = ports_.events,
+       .timing = ports_.timing,
+       .traps = &traps_,
+       .host_poll = ports_.host_poll,
+       // A recording is of one machine: not of a domain, as for its devices.
+       .mpu_recorder =
+           config_.domain_map ? nullptr : recorder_of(hooks.recorders, RecordedDevice::mpu),
+       .instructions = hooks.instructions,
+       .blocks = hooks.blocks,
+       .samples = hooks.samples,
+       .guard = hooks.check ? &hooks.check->add_part() : nullptr},
+      configs);
 }
 
 void Instance::load() {

@@ -224,6 +224,12 @@ class Mpu(Small):
         self.assertIn("without one of them:\n  a has an emulated UART: fits, 7 regions are needed\n",
                       done.stderr)
 
+    def test_there_is_no_one_mpu_to_record(self):
+        done, _ = self.run_domains("-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),
+                                   "--record-device", f"mpu={self.path / 'mpu'}")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--record-device mpu: the machine has none", done.stderr)
+
     def test_domains_may_not_overlap(self):
         done, _ = self.run_domains("-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),
                                    *self.domain("b", 0x10800000, SPIN))
