@@ -268,6 +268,14 @@ void check_mpu_domain(const MachineConfig& machine, const DomainSpec& domain) {
   }
   const std::vector<MemoryRange> dram = fvp_dram(ram_bytes_of(machine));
   for (const MemoryRange& range : domain.static_memory) check_static_memory(domain, range, dram);
+  std::uint64_t total = 0;
+  for (const MemoryRange& range : domain.static_memory) total += range.size;
+  if (domain.memory != 0 && domain.memory != total) {
+    refuse(domain,
+           "memory of " + size_text(domain.memory) + " is not the sum of its static memory, " +
+               size_text(total),
+           "leave out memory=");  // As Xen refuses it.
+  }
   const auto first =
       std::min_element(domain.static_memory.begin(), domain.static_memory.end(),
                        [](const MemoryRange& a, const MemoryRange& b) { return a.base < b.base; });

@@ -179,6 +179,12 @@ TEST_F(MpuDomainTest, XenIsShownInItsOwnMemory) {
 }
 
 TEST_F(MpuDomainTest, SaysWhatCannotBe) {
+  domain().memory = 15 * kMiB;
+  EXPECT_NE(error().find("memory of 15 MiB is not the sum of its static memory, 16 MiB"),
+            std::string::npos)
+      << error();
+  domain().memory = 16 * kMiB;
+  EXPECT_EQ(error(), "no error");
   machine.mpu_el2_regions = 8;
   EXPECT_EQ(error(), "no error");
   machine.mpu_el2_regions = 7;
