@@ -89,7 +89,12 @@ void Bus::check_free(const std::string& name, PhysAddr base, std::uint64_t size)
 
 Ram& Bus::add_ram(std::string name, PhysAddr base, std::uint64_t size, bool read_only) {
   check_free(name, base, size);
-  rams_.push_back(std::make_unique<Ram>(std::move(name), base, size, read_only));
+  return add_ram(std::make_shared<Ram>(std::move(name), base, size, read_only));
+}
+
+Ram& Bus::add_ram(std::shared_ptr<Ram> ram) {
+  check_free(ram->name(), ram->base(), ram->size());
+  rams_.push_back(std::move(ram));
   return *rams_.back();
 }
 

@@ -58,6 +58,8 @@ class Bus {
 
   /// Throws std::invalid_argument naming both parts if the range is taken or wraps.
   Ram& add_ram(std::string name, PhysAddr base, std::uint64_t size, bool read_only = false);
+  /// Memory that other buses have as well. Who may use which part is not the bus's business.
+  Ram& add_ram(std::shared_ptr<Ram> ram);
   /// The device must outlive the bus. `size` in bytes.
   void map(Device& device, PhysAddr base, std::uint64_t size);
   /// A device that stands before read-only memory: it gets the writes, and the reads while the
@@ -70,7 +72,7 @@ class Bus {
   /// The device window that holds `pa`, or nullptr.
   const Window* window_at(PhysAddr pa) const;
 
-  const std::vector<std::unique_ptr<Ram>>& rams() const { return rams_; }
+  const std::vector<std::shared_ptr<Ram>>& rams() const { return rams_; }
   const std::vector<Window>& windows() const { return windows_; }
 
   /// Copies from or to RAM; false if any byte is not RAM (nothing is written then). Read-only RAM
@@ -85,7 +87,7 @@ class Bus {
   void check_free(const std::string& name, PhysAddr base, std::uint64_t size) const;
   void add_window(const Window& window);
 
-  std::vector<std::unique_ptr<Ram>> rams_;
+  std::vector<std::shared_ptr<Ram>> rams_;
   std::vector<Window> windows_;  // Sorted by base.
 };
 

@@ -66,7 +66,9 @@ int report_command(const ReportOptions& options) {
   if (!options.device_tree.empty()) add_tree(names, options.device_tree, machine);
   if (machine) names.add_machine(*machine);
 
-  MpuTelemetry telemetry;
+  const std::optional<MpuLayerFacts> layer = mpu_layer_facts(header.facts);
+  if (layer) add_layer_names(names, *layer);
+  MpuTelemetry telemetry(layer);
   for (StoredEvent stored; reader.next(stored);) telemetry.on_event(stored.view());
   telemetry.finish();
   HostOutput output = output_to(options.output);

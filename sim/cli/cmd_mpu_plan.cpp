@@ -5,12 +5,15 @@
 
 #include <filesystem>
 #include <memory>
+#include <stdexcept>
 #include <system_error>
 
 #include "sim/cli/dts_writer.h"
 #include "sim/cli/result_output.h"
 #include "sim/machine/boot.h"
 #include "sim/machine/image_loader.h"
+#include "sim/machine/machine_type.h"
+#include "sim/plan/layer.h"
 #include "sim/plan/plan.h"
 
 namespace trapline {
@@ -75,7 +78,7 @@ void write_folder(const plan::Plan& plan, std::span<const std::uint8_t> board,
   write_file(folder / "plan.txt", plan::plan_text(plan));
   write_file(folder / "plan.json", plan::plan_json(plan));
   if (plan.fit != plan::Fit::yes) return;
-  if (plan.target.target != plan::Target::r82) {
+  if (plan::is_xen(plan.target.target)) {
     const std::vector<std::uint8_t> tree = plan::planned_tree(plan, board);
     write_file(folder / "planned.dtb", text_of(tree));
     write_file(folder / "planned.dts", device_tree_source(tree));
@@ -120,12 +123,29 @@ int plan_command(const PlanArguments& arguments, const Environment& environment)
 
 }  // namespace
 
+std::string explain_regions(const MachineConfig& machine) {
+  MachineConfig bare;
+  bare.machine = machine.machine;
+  bare.cpus = machine.cpus;
+  bare.ram_bytes = machine.ram_bytes;
+  Images images;
+  try {
+    const plan::Board board = plan::read_board(machine_dtb(bare), "machine " + bare.machine);
+    const plan::Plan plan =
+        plan::make_plan(plan::layer_config(machine, mpu_of(machine)->el2), board, std::ref(images));
+    return plan.fit == plan::Fit::no ? plan::plan_text(plan) : "";
+  } catch (const std::runtime_error&) {
+    return "";  // An image that cannot be read, or not a layout that the planner would make.
+  }
+}
+
 void add_mpu_plan(CLI::App& mpu, std::function<int()>& action, const Environment& environment) {
   auto arguments = std::make_shared<PlanArguments>();
   CLI::App* app = mpu.add_subcommand("plan", "Compute a memory layout that fits a part's regions");
   app->add_option("config", arguments->config, "ImageBuilder configuration, or TOML (*.toml)")
       ->required();
-  app->add_option("--target", arguments->target, "The hypervisor: xen-arm, xen-upstream or r82");
+  app->add_option("--target", arguments->target,
+                  "The hypervisor: xen-arm, xen-upstream, r82 or layer");
   app->add_option("-M,--machine", arguments->machine,
                   "The board, if the file names no device tree");
   app->add_option("--regions", arguments->regions, "Regions of the EL2 MPU")

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sim/check/guest_check.h"
+#include "sim/cli/cmd_mpu_plan.h"
 #include "sim/cli/commands.h"
 #include "sim/cli/console.h"
 #include "sim/cli/device_recordings.h"
@@ -25,6 +26,7 @@
 #include "sim/machine/boot.h"
 #include "sim/machine/machine.h"
 #include "sim/machine/machine_type.h"
+#include "sim/machine/mpu_layer_plan.h"
 #include "sim/report/coverage.h"
 #include "sim/report/image_symbols.h"
 #include "sim/report/outcome.h"
@@ -436,7 +438,14 @@ int run_command(const RunArguments& arguments, const Environment& environment) {
   check_uarts(scenario);
   scenario.uarts.resize(uarts_of(scenario.machine));
   set_up_log(scenario.log_level);
-  return RunSession(scenario).run();
+  try {
+    return RunSession(scenario).run();
+  } catch (const MpuRegionsError& error) {
+    const std::string why = explain_regions(scenario.machine);
+    if (why.empty()) throw;
+    std::fprintf(stderr, "trapline: %s\n%s", error.what(), why.c_str());
+    return kExitUsage;
+  }
 }
 
 }  // namespace trapline

@@ -9,7 +9,9 @@ namespace trapline {
 MpuReportFile::MpuReportFile(const Scenario& scenario)
     : scenario_(scenario),
       format_(mpu_report_format_of(scenario.mpu_report_path)),
-      output_(HostOutput::to_file(scenario.mpu_report_path)) {
+      output_(HostOutput::to_file(scenario.mpu_report_path)),
+      facts_(run_facts(scenario)),
+      telemetry_(mpu_layer_facts(facts_)) {
   if (!mpu_of(scenario.machine)) {
     throw ScenarioError("--mpu-report: the CPU " + cpu_of(scenario.machine) + " has no MPU");
   }
@@ -25,7 +27,7 @@ std::optional<std::string> MpuReportFile::close(const RunResult& result) {
   output_.write(mpu_report({.telemetry = telemetry_,
                             .names = run_names(scenario_),
                             .title = "MPU regions: " + title,
-                            .facts = run_facts(scenario_),
+                            .facts = facts_,
                             .recorded = MpuTelemetry::events(),
                             .digest = result.digest,
                             .coverage = coverage()},

@@ -3,6 +3,8 @@
 
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "sim/cli/console.h"
 #include "sim/machine/run_result.h"
@@ -27,6 +29,7 @@ class MpuReportFile {
   const Scenario& scenario_;
   MpuReportFormat format_;
   HostOutput output_;
+  std::vector<std::pair<std::string, std::string>> facts_;
   MpuTelemetry telemetry_;
   std::optional<MpuCoverage> coverage_;
 };

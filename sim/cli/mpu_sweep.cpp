@@ -22,6 +22,7 @@
 #include <stdexcept>
 
 #include "sim/cli/result_output.h"
+#include "sim/machine/mpu_layer_plan.h"
 #include "sim/scenario/scenario.h"
 
 namespace trapline {
@@ -165,9 +166,11 @@ class Sweep {
     const std::string errors = contents(file(count, ".err"));
     const Json report = Json::parse(contents(file(count, ".json")), nullptr, false);
     // A guest may end with any code as well, but then there was a run.
-    if ((code == kExitUsage || code == 127) && report.is_discarded()) {
+    const std::string first_line = errors.substr(0, errors.find('\n'));
+    const bool refused = first_line.find(MpuRegionsError::kNeeds) != std::string::npos;
+    if ((code == kExitUsage || code == 127) && report.is_discarded() && !refused) {
       throw ScenarioError(fmt::format("the run with {} regions failed: {}", count,
-                                      errors.empty() ? "no message" : errors.substr(0, errors.find('\n'))));
+                                      errors.empty() ? "no message" : first_line));
     }
     Json row{{"regions", count}, {"el1_regions", nullptr}, {"boots", code == kExitSuccess},
              {"end", ending(status)}, {"code", code}, {"says", ""},
@@ -175,6 +178,7 @@ class Sweep {
              {"switches", 0}, {"switch_cycles", 0}, {"region_cycles", 0}, {"cycles", 0}};
     row["el1_regions"] = options_.el1.empty() ? count : static_cast<unsigned>(std::stoul(options_.el1));
     if (code != kExitSuccess) row["says"] = telling_lines(contents(file(count, ".out")));
+    if (refused) row["says"] = first_line.substr(first_line.find(' ') + 1);
     if (report.is_discarded()) return row;
     for (const Json& mpu : report["mpus"]) {
       row["cycles"] = std::max(row["cycles"].get<std::uint64_t>(), mpu["cycles"].get<std::uint64_t>());

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "models/timer/generic_timer.h"
 #include "models/uart/character_port.h"
@@ -30,6 +31,8 @@ struct BoardPorts {
   /// the access of a CPU, that CPU must not execute another instruction.
   std::function<void(std::optional<unsigned> cpu, ExitReason reason)> power;
   unsigned first_uart = 0;  ///< Number in events of the first UART.
+  /// Of a domain that lies where it lies on the board: the board's memory, all of it.
+  std::vector<std::shared_ptr<Ram>> memory{};
 };
 
 /// Made in three steps, because CPUs stand between memory and devices: they map the memory when

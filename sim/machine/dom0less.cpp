@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "sim/machine/device_tree.h"
+#include "sim/machine/fvp_baser.h"
 #include "sim/machine/image_error.h"
 #include "sim/machine/image_loader.h"
 
@@ -82,11 +83,20 @@ class Dom0lessReader {
     if (spec.vcpus == 0) refuse(spec.name, "no vCPU");
     spec.vpl011 = has(node, "vpl011");
     spec.input_to_vpl011 = spec.vpl011 && !has(node, "xen,enhanced");
-    spec.vmsa = text(node, "v8r_el1_msa") == "mmu";
+    spec.enhanced = has(node, "xen,enhanced");
+    spec.vmsa = uses_mmu(node);
     read_static_memory(node, spec);
     read_modules(node, spec);
     if (spec.kernel.empty()) refuse(spec.name, "no module is a \"multiboot,kernel\"");
     return spec;
+  }
+
+  /// Upstream says it by v8r_el1_msa. The earlier Arm port, whose trees have sections in /chosen,
+  /// has "mpu" in domains that use none.
+  bool uses_mmu(int node) {
+    if (const auto said = text(node, "v8r_el1_msa")) return *said == "mmu";
+    const bool earlier_port = has(fdt_path_offset(fdt(), "/chosen"), "#mpu,address-cells");
+    return earlier_port && !has(node, "mpu");
   }
 
   void read_static_memory(int node, DomainSpec& spec) {
@@ -121,9 +131,33 @@ class Dom0lessReader {
       } else if (is("multiboot,ramdisk")) {
         spec.initrd = take(spec.name, reg.front());
       } else if (is("multiboot,device-tree")) {
-        refuse(spec.name, "a module is a partial device tree, for which there are no devices",
+        read_partial_tree(take(spec.name, reg.front()), spec);
+      }
+    }
+  }
+
+  /// What a domain may have of the board: one of fvp-baser's UARTs, but for the hypervisor's.
+  void read_partial_tree(const std::string& file, DomainSpec& spec) {
+    const DeviceTree tree = DeviceTree::parse(*read_file(file, "device tree"), file);
+    const std::vector<std::uint8_t> blob = tree.bytes();
+    const FvpPart uarts[] = {FvpPart::uart1, FvpPart::uart2, FvpPart::uart3};
+    int node = -1;
+    while ((node = fdt_next_node(blob.data(), node, nullptr)) >= 0) {
+      int length = 0;
+      // Physical address, size, guest's address: two cells each (passthrough-noiommu.txt).
+      const auto* at =
+          static_cast<const fdt32_t*>(fdt_getprop(blob.data(), node, "xen,reg", &length));
+      if (!at) continue;
+      const std::uint64_t base =
+          length < 24 ? 0 : std::uint64_t{fdt32_ld(at)} << 32 | fdt32_ld(at + 1);
+      const auto* found = std::find_if(std::begin(uarts), std::end(uarts),
+                                       [&](FvpPart part) { return fvp_region(part).base == base; });
+      if (found == std::end(uarts) || length != 24 || spec.board_uart != 0) {
+        refuse(spec.name,
+               "its partial device tree has another device than one of fvp-baser's UARTs 1 to 3",
                "leave it out");
       }
+      spec.board_uart = static_cast<unsigned>(found - std::begin(uarts)) + 1;
     }
   }
 

@@ -1,5 +1,6 @@
 #include "sim/machine/guest_domain.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <stdexcept>
 #include <utility>
@@ -42,7 +43,8 @@ GuestDomain::GuestDomain(const DomainSpec& spec, xen::DomId id, Instance& board,
     if (on && mpu_) start_mpu_layer(cpu(vcpu), *mpu_);
   });
   if (map.mpu) {
-    mpu_ = MpuLayerPlan{.domain = map.ram, .vmsa = map.vmsa, .vmid = id};
+    mpu_ = MpuLayerPlan{mpu_domain_regions(map), map.vmsa, id};
+    memory_ = map.memory();
   }
   if (map.magic) {
     connect_rings();
@@ -135,7 +137,12 @@ CallResult GuestDomain::call(Conduit, std::uint16_t, unsigned cpu,
 std::uint64_t GuestDomain::load_regions(unsigned vcpu, const GuestDomain* before) {
   if (!mpu_) return 0;
   const unsigned had = before && before->mpu_ ? before->mpu_->regions() : mpu_->regions();
-  return kCyclesPerMpuRegister * load_domain_regions(cpu(vcpu), *mpu_, had);
+  unsigned registers = load_domain_regions(cpu(vcpu), *mpu_, had);
+  // EL1's MPU is the domain's that runs: saved with it, and loaded.
+  const unsigned el1 = kRegistersPerMpuRegion * cpu(vcpu).config().mpu.el1_regions;
+  if (before && !before->mpu_->vmsa) registers += el1;
+  if (!mpu_->vmsa) registers += el1;
+  return kCyclesPerMpuRegister * registers;
 }
 
 /// There is nothing at EL2 that a guest may reach, so whatever trapped is a trespass.
@@ -154,6 +161,11 @@ void GuestDomain::trapped(unsigned vcpu, const El2Trap& trap) {
 std::uint8_t* GuestDomain::frame(xen::Gfn gfn) {
   const PhysAddr pa = gfn << xen::kPageBits;
   if (pa >> xen::kPageBits != gfn) return nullptr;
+  if (mpu_ && std::none_of(memory_.begin(), memory_.end(), [&](const MemoryRange& bank) {
+        return bank.contains({pa, xen::kPageBytes});
+      })) {
+    return nullptr;  // Another domain's.
+  }
   Ram* ram = board_.bus().ram_at(pa);
   return ram && ram->contains(pa, xen::kPageBytes) ? ram->host(pa) : nullptr;
 }

@@ -96,6 +96,7 @@ class GuestDomain final : private xen::DomainHost, private xen::DomainMemory, pr
   std::function<void(unsigned)> woken_;
   xen::Domain* domain_ = nullptr;
   std::optional<MpuLayerPlan> mpu_;
+  std::vector<MemoryRange> memory_;  ///< The domain's, of an MPU machine's.
   std::unique_ptr<xen::XenstoreRing> store_ring_;
   std::unique_ptr<xen::ConsoleBackend> console_;
   std::vector<std::unique_ptr<xen::XenbusBackend>> devices_;

@@ -27,7 +27,8 @@ Instance::Instance(const MachineConfig& config, InstancePorts ports)
                                       if (cpu) return power_down(*cpu, reason);
                                       ports_.ended(reason, 0, {});
                                     },
-                                .first_uart = ports_.first_uart});
+                                .first_uart = ports_.first_uart,
+                                .memory = ports_.memory});
   board_->add_memory();
   build_cpus();
   board_->add_devices(*cpus_);
@@ -56,18 +57,21 @@ void Instance::build_cpus() {
     cpu.skip_delay_loops = config_.skip_delay_loops;
   }
   const MachineHooks& hooks = ports_.hooks;
-  cpus_ = make_cpu_complex({.bus = bus_,
-                            .timeline = ports_.timeline,
-                            .events = ports_.events,
-                            .timing = ports_.timing,
-                            .traps = &traps_,
-                            .host_poll = ports_.host_poll,
-                            .mpu_recorder = recorder_of(hooks.recorders, RecordedDevice::mpu),
-                            .instructions = hooks.instructions,
-                            .blocks = hooks.blocks,
-                            .samples = hooks.samples,
-                            .guard = hooks.check ? &hooks.check->add_part() : nullptr},
-                           configs);
+  cpus_ = make_cpu_complex(
+      {.bus = bus_,
+       .timeline = ports_.timeline,
+       .events = ports_.events,
+       .timing = ports_.timing,
+       .traps = &traps_,
+       .host_poll = ports_.host_poll,
+       // A recording is of one machine: not of a domain, as for its devices.
+       .mpu_recorder =
+           config_.domain_map ? nullptr : recorder_of(hooks.recorders, RecordedDevice::mpu),
+       .instructions = hooks.instructions,
+       .blocks = hooks.blocks,
+       .samples = hooks.samples,
+       .guard = hooks.check ? &hooks.check->add_part() : nullptr},
+      configs);
 }
 
 void Instance::load() {

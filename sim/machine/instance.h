@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "sim/bus/bus.h"
 #include "sim/cpu/cpu.h"
@@ -31,6 +32,7 @@ struct InstancePorts {
   unsigned first_cpu = 0;                   ///< Number in the machine of the first CPU.
   std::uint16_t vmid = 0;                   ///< Of a domain: what it is called in events.
   unsigned first_uart = 0;                  ///< Number in the machine of the first UART.
+  std::vector<std::shared_ptr<Ram>> memory{};  ///< As BoardPorts has it.
 };
 
 /// Events of a part of a machine, whose models count from 0.

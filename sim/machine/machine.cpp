@@ -4,8 +4,10 @@
 #include <optional>
 
 #include "sim/cpu/scheduler.h"
+#include "sim/machine/fvp_baser.h"
 #include "sim/machine/guest_domain.h"
 #include "sim/machine/instance.h"
+#include "sim/machine/machine_type.h"
 #include "sim/machine/vcpu_placement.h"
 #include "sim/machine/xen_domain.h"
 #include "sim/time/timeline.h"
@@ -57,6 +59,7 @@ struct Machine::Assembly {
   EventHub events;
   TableTiming timing;
   DroppedOutput dropped;
+  std::vector<std::shared_ptr<Ram>> memory;       ///< Of domains that share the board's.
   std::vector<std::unique_ptr<Instance>> boards;  ///< One, or the domains'.
   std::unique_ptr<XenLayer> layer;                ///< Of domains.
   std::vector<std::unique_ptr<GuestDomain>> guests;
@@ -83,6 +86,11 @@ Machine::Assembly::Assembly(const MachineConfig& given_config, MachineHooks give
     check_domains(config);
     layer = std::make_unique<XenLayer>(timeline);
     for (const auto& [bridge, observer] : hooks.frames) layer->bridge(bridge).observe(*observer);
+    if (mpu_of(config)) {
+      for (const MemoryRange& bank : fvp_dram(ram_bytes_of(config))) {
+        memory.push_back(std::make_shared<Ram>("dram", bank.base, bank.size));
+      }
+    }
   }
   for (unsigned n = 0; n < config.domains.size(); ++n) {
     InstancePorts with = ports();
@@ -92,6 +100,7 @@ Machine::Assembly::Assembly(const MachineConfig& given_config, MachineHooks give
     };
     with.vmid = static_cast<std::uint16_t>(n + 1);
     with.first_uart = n;
+    with.memory = memory;
     add_board(domain_config(config, config.domains[n]), std::move(with));
     guests.push_back(std::make_unique<GuestDomain>(
         config.domains[n], static_cast<xen::DomId>(n + 1), *boards[n], *layer, port(n),

@@ -42,13 +42,16 @@ struct DomainSpec {
   std::uint64_t memory = 0;  ///< Bytes; 0 takes the hypervisor's default (dom0 only).
   unsigned vcpus = 0;    ///< 0 takes the hypervisor's default (dom0: one a CPU; others: 1).
   bool vpl011 = true;    ///< Give the domain an emulated PL011.
-  bool enhanced = false;  ///< Of --domu: its device tree says that it runs under Xen.
+  bool enhanced = false;  ///< Of --domu and on MPU machines: its device tree shows Xen.
 
   // Of domains that the simulator itself is the hypervisor of.
   unsigned gic = 0;              ///< 2 or 3; 0: the machine's.
   /// On an MPU machine: the board's memory that is the domain's, at the same addresses. At least one.
   std::vector<MemoryRange> static_memory{};
   bool vmsa = false;             ///< On an MPU machine: EL1 may use VMSAv8-64.
+  /// On an MPU machine: which of the board's UARTs is the domain's own, 1 to 3; 0: none, the
+  /// hypervisor emulates UART 0 for it.
+  unsigned board_uart = 0;
   std::vector<DiskSpec> disks{};
   std::vector<NetSpec> nets{};
   bool input_to_vpl011 = false;  ///< What is typed goes to the PL011, not the PV console.
@@ -60,13 +63,18 @@ struct DomainMap {
   std::uint64_t gicr_bytes = 0;
   unsigned spis = 32;
   std::optional<PhysAddr> uart;
+  std::uint64_t uart_bytes = 0x1000;
   unsigned uart_intid = 0;
+  bool own_uart = false;  ///< Of the board, not emulated. No firmware has enabled it.
   std::uint64_t counter_hz = 62'500'000;
   bool mpu = false;   ///< Of a machine with MPUs: the domain lies where it lies on the board.
   bool vmsa = false;  ///< And may use VMSAv8-64 at EL1.
   std::optional<MemoryRange> grant_table;  ///< Where the guest may map it. Nothing: no Xen is shown.
   std::optional<MemoryRange> magic;        ///< Pages for rings that exist before the guest runs.
   std::vector<MemoryRange> ram;            ///< Sorted.
+
+  /// All memory that is the domain's, sorted: on an MPU machine what it was given.
+  std::vector<MemoryRange> memory() const;
 };
 
 /// `--xen`: a hypervisor image and the modules it starts.

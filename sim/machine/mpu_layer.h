@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "sim/cpu/cpu.h"
-#include "sim/machine/xen_domain.h"
+#include "sim/machine/mpu_layer_plan.h"
 
 namespace trapline {
 

@@ -6,6 +6,7 @@
 
 #include "sim/machine/fvp_baser.h"
 #include "sim/machine/image_error.h"
+#include "sim/machine/mpu_layer_plan.h"
 #include "sim/machine/virt_board.h"
 
 namespace trapline {
@@ -136,7 +137,7 @@ class DomainTreeBuilder {
     tree_.add_node(path);
     tree_.set_cells(path, "current-speed", {115200});
     tree_.set_cells(path, "interrupts", {kGicSpi, map_.uart_intid - 32, kAllCpus | kLevelHigh});
-    tree_.set_u64s(path, "reg", {*map_.uart, xen_guest::kUartBytes});
+    tree_.set_u64s(path, "reg", {*map_.uart, map_.uart_bytes});
     tree_.set_string(path, "compatible", "arm,sbsa-uart");
   }
 
@@ -205,13 +206,17 @@ void check_domain(const DomainSpec& domain, unsigned cpus) {
 /// A domain of an MPU machine lies where it lies on the board, and so do the devices that it sees
 /// (Xen's direct map).
 DomainMap direct_map(const DomainSpec& domain) {
-  const FvpRegion& uart = fvp_region(FvpPart::uart0);
+  constexpr FvpPart kUarts[kFvpUarts] = {FvpPart::uart0, FvpPart::uart1, FvpPart::uart2,
+                                         FvpPart::uart3};
+  const FvpRegion& uart = fvp_region(kUarts[domain.board_uart]);
   DomainMap map;
   map.gicd = fvp_region(FvpPart::gicd).base;
   map.gicr = fvp_region(FvpPart::gicr).base;
   map.gicr_bytes = kFvpMaxCpus * kVirtRedistributorBytes;
   map.spis = 64;
-  if (domain.vpl011) map.uart = uart.base;
+  map.own_uart = domain.board_uart != 0;
+  if (domain.vpl011 || map.own_uart) map.uart = uart.base;
+  if (map.own_uart) map.uart_bytes = uart.size;
   map.uart_intid = 32u + static_cast<unsigned>(uart.spi);
   map.counter_hz = kFvpCounterHz;
   map.mpu = true;
@@ -219,57 +224,113 @@ DomainMap direct_map(const DomainSpec& domain) {
   map.ram = domain.static_memory;
   std::sort(map.ram.begin(), map.ram.end(),
             [](const MemoryRange& a, const MemoryRange& b) { return a.base < b.base; });
+  if (domain.enhanced && !map.ram.empty()) {
+    // Nothing can be mapped, so it lies in the domain's memory: at the end of its first bank.
+    constexpr std::uint64_t kMagicBytes = xen_guest::kMagicPages * 4096ull;
+    MemoryRange& bank = map.ram.front();
+    bank.size -= std::min(bank.size, kMpuPvBytes);
+    map.grant_table = MemoryRange{bank.end(), kMpuPvBytes - kMagicBytes};
+    map.magic = MemoryRange{map.grant_table->end(), kMagicBytes};
+  }
   return map;
 }
 
-void check_mpu_domains(const MachineConfig& machine, unsigned el2_regions) {
+/// A part of the board that is one domain's: no other may have any of it.
+void check_static_memory(const DomainSpec& domain, const MemoryRange& range,
+                         const std::vector<MemoryRange>& dram) {
+  if (range.size == 0 || (range.base | range.size) % 4096 != 0) {
+    refuse(domain, "static memory " + to_string(range) + " is not of whole pages",
+           "align it to 4 KiB");
+  }
+  if (std::none_of(dram.begin(), dram.end(),
+                   [&](const MemoryRange& bank) { return bank.contains(range); })) {
+    refuse(domain, "static memory " + to_string(range) + " is not in the board's DRAM", "see -m");
+  }
+  if (range.overlaps(kMpuLayerMemory)) {
+    refuse(domain,
+           "static memory " + to_string(range) + " overlaps the hypervisor's " +
+               to_string(kMpuLayerMemory),
+           "move it");
+  }
+}
+
+void check_mpu_domain(const MachineConfig& machine, const DomainSpec& domain) {
+  if (domain.static_memory.empty()) {
+    refuse(domain, "no memory of the board", "add static-mem=ADDRESS:SIZE");
+  }
+  if (domain.gic == 2) refuse(domain, "the board has a GICv3", "leave out gic=2");
+  if ((!domain.disks.empty() || !domain.nets.empty()) && !domain.enhanced) {
+    refuse(domain, "no Xen is shown to it that would have disks and networks", "add enhanced=on");
+  }
+  if (domain.board_uart >= kFvpUarts) {
+    refuse(domain, "the board has no UART " + std::to_string(domain.board_uart),
+           "use uart=1 to uart=" + std::to_string(kFvpUarts - 1));
+  }
+  const std::vector<MemoryRange> dram = fvp_dram(ram_bytes_of(machine));
+  for (const MemoryRange& range : domain.static_memory) check_static_memory(domain, range, dram);
+  std::uint64_t total = 0;
+  for (const MemoryRange& range : domain.static_memory) total += range.size;
+  if (domain.memory != 0 && domain.memory != total) {
+    refuse(domain,
+           "memory of " + size_text(domain.memory) + " is not the sum of its static memory, " +
+               size_text(total),
+           "leave out memory=");  // As Xen refuses it.
+  }
+  const auto first =
+      std::min_element(domain.static_memory.begin(), domain.static_memory.end(),
+                       [](const MemoryRange& a, const MemoryRange& b) { return a.base < b.base; });
+  if (domain.enhanced && first->size <= kMpuPvBytes) {
+    refuse(domain, "enhanced=on takes " + size_text(kMpuPvBytes) + " of its first static memory",
+           "give it more");
+  }
+}
+
+void check_apart(const std::vector<DomainSpec>& domains) {
   std::vector<std::pair<const DomainSpec*, MemoryRange>> taken;
-  for (const DomainSpec& domain : machine.domains) {
-    if (domain.static_memory.empty()) {
-      refuse(domain, "no memory of the board", "add static-mem=ADDRESS:SIZE");
-    }
-    if (domain.gic == 2) refuse(domain, "the board has a GICv3", "leave out gic=2");
-    if (!domain.disks.empty() || !domain.nets.empty()) {
-      refuse(domain, "no xenstore on an MPU machine", "leave out disk= and net=");
+  for (const DomainSpec& domain : domains) {
+    for (const auto& [other, theirs] : taken) {
+      if (domain.board_uart == 0 || other->board_uart != domain.board_uart) continue;
+      refuse(domain,
+             "UART " + std::to_string(domain.board_uart) + " is that of \"" + other->name + "\"",
+             "give it another one");
     }
     for (const MemoryRange& range : domain.static_memory) {
-      if (range.size == 0 || (range.base | range.size) % 4096 != 0) {
-        refuse(domain, "static memory " + to_string(range) + " is not of whole pages",
-               "align it to 4 KiB");
-      }
-      const std::vector<MemoryRange> dram = fvp_dram(ram_bytes_of(machine));
-      if (std::none_of(dram.begin(), dram.end(),
-                       [&](const MemoryRange& bank) { return bank.contains(range); })) {
-        refuse(domain, "static memory " + to_string(range) + " is not in the board's DRAM",
-               "see -m");
-      }
-      if (range.overlaps(MpuLayerPlan::kMemory)) {
-        refuse(domain,
-               "static memory " + to_string(range) + " overlaps the hypervisor's " +
-                   to_string(MpuLayerPlan::kMemory),
-               "move it");
-      }
       for (const auto& [other, theirs] : taken) {
-        if (theirs.overlaps(range)) {
-          refuse(domain,
-                 "static memory " + to_string(range) + " overlaps that of \"" + other->name +
-                     "\", " + to_string(theirs),
-                 "move one of the two");
-        }
+        if (!theirs.overlaps(range)) continue;
+        refuse(domain,
+               "static memory " + to_string(range) + " overlaps that of \"" + other->name + "\", " +
+                   to_string(theirs),
+               "move one of the two");
       }
       taken.emplace_back(&domain, range);
     }
-    const std::size_t need = MpuLayerPlan::kFixed + domain.static_memory.size();
-    if (need > el2_regions) {
-      refuse(domain,
-             "needs " + std::to_string(need) +
-                 " EL2 MPU regions: " + std::to_string(MpuLayerPlan::kFixed) +
-                 " of the hypervisor (code, read-only data, data, heap, devices) and " +
-                 std::to_string(domain.static_memory.size()) + " of its memory; the CPU has " +
-                 std::to_string(el2_regions),
-             "join its ranges of memory, or see 'trapline mpu plan' and --mpu-regions");
-    }
   }
+}
+
+void check_regions(const DomainSpec& domain, unsigned el2_regions) {
+  const auto names = [](std::span<const MpuLayerRegion> regions) {
+    std::string text;
+    for (const MpuLayerRegion& region : regions) {
+      text += (text.empty() ? "" : ", ") + std::string(region.name);
+    }
+    return text;
+  };
+  const std::span<const MpuLayerRegion> fixed = mpu_layer_regions();
+  const std::vector<MpuLayerRegion> own = mpu_domain_regions(direct_map(domain));
+  if (fixed.size() + own.size() <= el2_regions) return;
+  throw MpuRegionsError(
+      "",
+      "domain \"" + domain.name + "\": " + std::to_string(fixed.size() + own.size()) +
+          std::string(MpuRegionsError::kNeeds) + ": " + std::to_string(fixed.size()) +
+          " of the hypervisor (" + names(fixed) + ") and " + std::to_string(own.size()) +
+          " of its own (" + names(own) + "); the CPU has " + std::to_string(el2_regions),
+      "see 'trapline mpu plan' and --mpu-regions");
+}
+
+void check_mpu_domains(const MachineConfig& machine, unsigned el2_regions) {
+  for (const DomainSpec& domain : machine.domains) check_mpu_domain(machine, domain);
+  check_apart(machine.domains);
+  for (const DomainSpec& domain : machine.domains) check_regions(domain, el2_regions);
 }
 
 }  // namespace
@@ -277,6 +338,15 @@ void check_mpu_domains(const MachineConfig& machine, unsigned el2_regions) {
 const MachineType& xen_domain_machine() {
   static const XenDomainMachine machine;
   return machine;
+}
+
+std::vector<MemoryRange> DomainMap::memory() const {
+  std::vector<MemoryRange> ranges = ram;
+  if (grant_table) ranges.push_back(*grant_table);
+  if (magic) ranges.push_back(*magic);
+  std::sort(ranges.begin(), ranges.end(),
+            [](const MemoryRange& a, const MemoryRange& b) { return a.base < b.base; });
+  return ranges;
 }
 
 MachineConfig domain_config(const MachineConfig& machine, const DomainSpec& domain) {
@@ -296,7 +366,7 @@ MachineConfig domain_config(const MachineConfig& machine, const DomainSpec& doma
     config.domain_map = direct_map(domain);
     config.vmsa_at_el1 = machine.vmsa_at_el1 && domain.vmsa;
     std::uint64_t bytes = 0;
-    for (const MemoryRange& range : domain.static_memory) bytes += range.size;
+    for (const MemoryRange& range : config.domain_map->ram) bytes += range.size;
     config.ram_bytes = bytes;
     return config;
   }
@@ -349,8 +419,8 @@ void check_domains(const MachineConfig& machine) {
     check_mpu_domains(machine, mpu->el2);
   } else {
     for (const DomainSpec& domain : machine.domains) {
-      if (domain.static_memory.empty() && !domain.vmsa) continue;
-      refuse(domain, "static-mem= and msa= are for machines with MPUs", "use -M fvp-baser");
+      if (domain.static_memory.empty() && !domain.vmsa && domain.board_uart == 0) continue;
+      refuse(domain, "static-mem=, msa= and uart= are for machines with MPUs", "use -M fvp-baser");
     }
   }
 }

@@ -42,6 +42,9 @@ inline constexpr unsigned kSpis = 32;
 inline constexpr std::uint64_t kDefaultRam = 256ull << 20;
 }  // namespace xen_guest
 
+/// What a domain of an MPU machine gives of its memory for rings and grant table, if it has any.
+inline constexpr std::uint64_t kMpuPvBytes = 1ull << 20;
+
 /// The type that `MachineConfig::machine` names for one domain. It is not one that a user can ask
 /// for.
 inline constexpr std::string_view kXenDomain = "xen-domain";
@@ -50,23 +53,9 @@ const MachineType& xen_domain_machine();
 /// One domain of a machine that has domains, as the configuration of a machine of its own.
 MachineConfig domain_config(const MachineConfig& machine, const DomainSpec& domain);
 
-/// Regions [0, fixed) are the layer's.
-struct MpuLayerPlan {
-  static constexpr unsigned kFixed = 5;
-  /// Where the layer itself would lie on fvp-baser: no domain may have any of it.
-  static constexpr MemoryRange kMemory{0x7f000000, 0x01000000};
-
-  std::vector<MemoryRange> domain;  ///< Each a region of its own, read, written and executed.
-  bool vmsa = false;                ///< The domain uses VMSAv8-64 at EL1.
-  std::uint16_t vmid = 0;
-
-  unsigned regions() const { return kFixed + static_cast<unsigned>(domain.size()); }
-};
-
-/// Cycles that each MPU register takes that a switch writes; not calibrated.
-inline constexpr std::uint64_t kCyclesPerMpuRegister = 4;
-
-/// Checks the domains of a machine against one another and against the machine. Throws ImageError.
+/// Checks the domains of a machine against one another and against the machine. Throws ImageError,
+/// MpuRegionsError (mpu_layer_plan.h) if nothing else is wrong than that the part has too few
+/// regions.
 void check_domains(const MachineConfig& machine);
 
 }  // namespace trapline

@@ -69,6 +69,11 @@ class DomainBoard final : public Board {
         counter_(ports.timeline, map_.counter_hz) {}
 
   void add_memory() override {
+    if (map_.mpu) {
+      // Nothing but its regions keeps a domain from the others' memory.
+      for (const std::shared_ptr<Ram>& ram : ports_.memory) ports_.bus.add_ram(ram);
+      return;
+    }
     for (const MemoryRange& bank : map_.ram) ports_.bus.add_ram("ram", bank.base, bank.size);
     if (map_.grant_table) {
       ports_.bus.add_ram("grant-table", map_.grant_table->base, map_.grant_table->size);
@@ -107,11 +112,11 @@ class DomainBoard final : public Board {
       if (SysRegPort* port = gic_->cpu_interface(i)) cpus.cpu(i).add_port(*port);
     }
     if (map_.uart) {
-      // The guest knows an SBSA UART and so never enables it.
+      // The guest knows an SBSA UART and so never enables it, but for one of the board's.
       uarts_.emplace_back("vpl011", gic_->spi(map_.uart_intid), ports_.uart(0), ports_.timeline,
                           &ports_.events, ports_.first_uart, kVirtUartClockHz,
-                          Pl011Options{.enabled_at_reset = true});
-      ports_.bus.map(uarts_.back(), *map_.uart, xen_guest::kUartBytes);
+                          Pl011Options{.enabled_at_reset = !map_.own_uart});
+      ports_.bus.map(uarts_.back(), *map_.uart, map_.uart_bytes);
     }
     ports_.bus.reset_devices();
   }

@@ -14,6 +14,7 @@ constexpr TargetFacts kTargets[] = {
     {Target::xen_arm, "xen-arm", "the earlier Arm port of Xen (xen/arch/arm_mpu)", kPage},
     {Target::xen_upstream, "xen-upstream", "upstream Xen's MPU port (xen/arch/arm/mpu)", kPage},
     {Target::r82, "r82", "Trapline's own hypervisor (guests/r82/hypervisor)", 64},
+    {Target::layer, "layer", "the simulator's hypervisor layer (trapline run --domain)", kPage},
 };
 
 }  // namespace
@@ -288,7 +289,8 @@ void Assembler::check_devices() const {
 Assembly assemble(const PlanConfig& config, const Board& board, const TargetFacts& target,
                   const ImageReader& images) {
   Assembler assembler(config, board, target, images);
-  if (config.hypervisor.empty()) assembler.fail("no hypervisor image is given");
+  if (config.hypervisor.empty() && target.target != Target::layer)
+    assembler.fail("no hypervisor image is given");
   switch (target.target) {
     case Target::xen_arm:
       assemble_xen_arm(assembler);
@@ -298,6 +300,9 @@ Assembly assemble(const PlanConfig& config, const Board& board, const TargetFact
       break;
     case Target::r82:
       assemble_r82(assembler);
+      break;
+    case Target::layer:
+      assemble_layer(assembler);
       break;
   }
   assembler.check_devices();

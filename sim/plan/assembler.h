@@ -67,5 +67,6 @@ class Assembler {
 void assemble_xen_arm(Assembler& assembler);
 void assemble_xen_upstream(Assembler& assembler);
 void assemble_r82(Assembler& assembler);
+void assemble_layer(Assembler& assembler);
 
 }  // namespace trapline::plan

@@ -39,6 +39,24 @@ std::vector<ContextUse> use_slots(const Plan& plan) {
   return result;
 }
 
+/// The layer writes the domain's regions, and disables what the one before had more.
+std::vector<SwitchCost> layer_switches(const Plan& plan) {
+  const std::vector<DomainParts>& domains = plan.assembly.domains;
+  const std::size_t fixed = plan.contexts.front().slots.size();
+  const auto own = [&](unsigned n) {
+    return static_cast<unsigned>(plan.contexts[domains[n].context].slots.size() - fixed);
+  };
+  std::vector<SwitchCost> result;
+  for (unsigned to = 0; to < domains.size(); ++to) {
+    for (unsigned from = 0; from < domains.size(); ++from) {
+      if (from == to) continue;
+      result.push_back({plan.config.domains[from].name, plan.config.domains[to].name, own(to),
+                        std::max(own(to), own(from)), 0, plan.config.domains[to].pmsa});
+    }
+  }
+  return result;
+}
+
 std::vector<SwitchCost> switches_of(const Plan& plan) {
   std::vector<SwitchCost> result;
   const Assembly& assembly = plan.assembly;
@@ -55,6 +73,8 @@ std::vector<SwitchCost> switches_of(const Plan& plan) {
       result.push_back({"idle", domain.name, own, own, sections, domain.pmsa});
       result.push_back({domain.name, "idle", sections, sections, own});
     }
+  } else if (plan.target.target == Target::layer) {
+    return layer_switches(plan);
   } else if (plan.target.target == Target::r82) {
     const unsigned fixed = total(0);
     unsigned all = fixed, most = 0;
@@ -171,6 +191,14 @@ Plan make_plan(const PlanConfig& config, const Board& board, const ImageReader& 
     check_boot_map(plan);
   } else if (plan.fit == Fit::no) {
     explain_failure(plan, options.budget / 5);
+  }
+  if (target.target == Target::layer && !config.hypervisor.empty()) {
+    plan.notes.push_back("the layer is no image: " + config.hypervisor + " is not used");
+  }
+  for (const DomainConfig& domain : config.domains) {
+    if (target.target != Target::layer || !domain.vpl011 || domain.devices.empty()) continue;
+    plan.notes.push_back(
+        fmt::format("{}: {} takes the place of the emulated UART", domain.name, domain.devices[0]));
   }
   if (target.target == Target::r82 && plan.solution.placement) {
     std::size_t all = plan.contexts.front().slots.size();

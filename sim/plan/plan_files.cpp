@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "sim/plan/layer.h"
 #include "sim/plan/plan.h"
 
 namespace trapline::plan {
@@ -110,14 +111,51 @@ std::string quoted_path(const std::string& path) {
   return quoted(doubled);
 }
 
+std::string scenario_head(const Plan& plan) {
+  return fmt::format("title = {}\n", quoted("Planned from " + plan.config.path));
+}
+std::string scenario_machine(const Plan& plan) {
+  return fmt::format("\n[machine]\ntype = {}\ncpus = {}\nmpu-regions = \"16,{}\"\n",
+                     quoted(plan.config.machine), std::max(plan.board.cpus, 1u),
+                     plan.config.regions);
+}
+
+/// The domains, on the CPUs of the board.
+std::string layer_scenario(const Plan& plan,
+                           const std::function<std::string(const std::string&)>& path_of) {
+  std::string out = scenario_head(plan) + "scheduler = \"rr\"\n" + scenario_machine(plan);
+  for (unsigned n = 0; n < plan.config.domains.size(); ++n) {
+    const DomainConfig& domain = plan.config.domains[n];
+    const DomainParts& parts = plan.assembly.domains[n];
+    out += fmt::format("\n[[domain]]\nname = {}\nkernel = {}\n", quoted(domain.name),
+                       quoted_path(path_of(domain.kernel)));
+    if (!domain.ramdisk.empty()) {
+      out += fmt::format("initrd = {}\n", quoted_path(path_of(domain.ramdisk)));
+    }
+    if (!domain.append.empty()) out += fmt::format("append = {}\n", quoted(domain.append));
+    out += fmt::format("vcpus = {}\nmsa = \"{}\"\nvpl011 = {}\n", domain.vcpus,
+                       domain.pmsa ? "mpu" : "mmu", domain.vpl011);
+    std::string banks;
+    for (const unsigned piece : parts.ram) {
+      banks += fmt::format("{}\"{:#x}:{}K\"", banks.empty() ? "" : ", ", plan.range(piece).base,
+                           plan.range(piece).size / 1024);
+    }
+    out += fmt::format("static-mem = [{}]\n", banks);
+    for (const DomainDevice& device : parts.devices) {
+      out += fmt::format("uart = {}\n", layer_uart(device.reg));
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string plan_kconfig(const Plan& plan) {
   std::string out = "# Values of the plan for this hypervisor's build.\n";
-  if (plan.target.target == Target::r82) {
+  if (!is_xen(plan.target.target)) {
     return out + "# This hypervisor has no Kconfig: plan.h has them.\n";
   }
-  out += fmt::format("CONFIG_XEN_START_ADDRESS={:#x}\n", plan.at(plan.assembly.hypervisor));
+  out += fmt::format("CONFIG_XEN_START_ADDRESS={:#x}\n", plan.at(*plan.assembly.hypervisor));
   if (!plan.config.early_console) return out;
   out += "CONFIG_EARLY_UART_CHOICE_PL011=y\n";
   out += fmt::format("CONFIG_EARLY_UART_BASE_ADDRESS={:#x}\n", plan.assembly.console.base);
@@ -132,7 +170,9 @@ std::string plan_header(const Plan& plan) {
   std::string out = "/* Values of the plan for the hypervisor's build. Ends are inclusive. */\n";
   out += "#pragma once\n\n";
   const MemoryRange normal = hull(plan, false), device = hull(plan, true);
-  out += define("PLAN_START_ADDRESS", plan.at(plan.assembly.hypervisor));
+  if (plan.assembly.hypervisor) {
+    out += define("PLAN_START_ADDRESS", plan.at(*plan.assembly.hypervisor));
+  }
   out += define("PLAN_NORMAL_MEMORY_START", normal.base);
   out += define("PLAN_NORMAL_MEMORY_END", normal.end() - 1);
   out += define("PLAN_DEVICE_MEMORY_START", device.base);
@@ -151,12 +191,9 @@ std::string plan_header(const Plan& plan) {
 
 std::string plan_scenario(const Plan& plan,
                           const std::function<std::string(const std::string&)>& path_of) {
-  const bool xen = plan.target.target != Target::r82;
-  std::string out =
-      fmt::format("title = {}\n\n[machine]\ntype = {}\n",
-                  quoted("Planned from " + plan.config.path), quoted(plan.config.machine));
-  out += fmt::format("cpus = {}\nmpu-regions = \"16,{}\"\n", std::max(plan.board.cpus, 1u),
-                     plan.config.regions);
+  if (plan.target.target == Target::layer) return layer_scenario(plan, path_of);
+  const bool xen = is_xen(plan.target.target);
+  std::string out = scenario_head(plan) + scenario_machine(plan);
   if (!xen) out += "semihosting = true\n";
   out += "\n[boot]\n";
   if (xen) {
@@ -169,7 +206,7 @@ std::string plan_scenario(const Plan& plan,
     if (address) out += fmt::format("address = {:#x}\n", *address);
   };
   if (xen) {
-    load(path_of(plan.config.hypervisor), plan.at(plan.assembly.hypervisor));
+    load(path_of(plan.config.hypervisor), plan.at(*plan.assembly.hypervisor));
   } else {
     load(path_of(plan.config.hypervisor), std::nullopt);
   }

@@ -10,7 +10,7 @@ void assemble_r82(Assembler& a) {
   const ImageFacts image = a.image(a.config.hypervisor, "hypervisor");
   a.add_hypervisor(image.memory_bytes, kPage, image);
   Assembly& out = a.out;
-  const unsigned own = a.add_group({"text", Merge::never, false, {out.hypervisor}});
+  const unsigned own = a.add_group({"text", Merge::never, false, {*out.hypervisor}});
   const unsigned uart = a.add_group({"UART", Merge::never, true, {a.add_console(kPage)}});
   PhysAddr end = a.board.gicd.end();
   for (const MemoryRange& range : a.board.gicr) end = std::max(end, range.end());

@@ -19,6 +19,7 @@ enum class Target : std::uint8_t {
   xen_arm,       ///< The earlier Arm port of Xen (xen/arch/arm_mpu).
   xen_upstream,  ///< Upstream Xen's MPU port.
   r82,           ///< guests/r82/hypervisor.
+  layer,         ///< The simulator itself: domains with no hypervisor image.
 };
 
 struct TargetFacts {
@@ -28,6 +29,9 @@ struct TargetFacts {
   std::uint64_t granule;  ///< Regions are whole multiples of it at multiples of it.
 };
 std::span<const TargetFacts> targets();
+constexpr bool is_xen(Target target) {
+  return target == Target::xen_arm || target == Target::xen_upstream;
+}
 /// Throws ScenarioError, listing those there are.
 const TargetFacts& target_named(std::string_view name);
 
@@ -57,8 +61,8 @@ struct Assembly {
   LayoutProblem problem;
   std::vector<Constraint> constraints;
   std::vector<std::vector<SlotRow>> slots;  ///< Of each context.
-  unsigned hypervisor = 0;                  ///< Pieces.
-  std::optional<unsigned> device_tree{}, heap{};
+  // Pieces. The simulator's layer has no image.
+  std::optional<unsigned> hypervisor{}, device_tree{}, heap{};
   std::vector<DomainParts> domains{};
   // Groups that become section properties.
   std::optional<unsigned> guest_section{}, device_section{}, boot_section{};

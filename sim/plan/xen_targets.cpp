@@ -112,7 +112,7 @@ void assemble_xen_arm(Assembler& a) {
   if (a.config.domains.empty()) a.fail("this port starts nothing without a domain");
   add_common(a);
   Assembly& out = a.out;
-  const unsigned xen = a.add_group({"text", Merge::never, false, {out.hypervisor}});
+  const unsigned xen = a.add_group({"text", Merge::never, false, {*out.hypervisor}});
   const unsigned dtb = a.add_group({"device tree", Merge::never, false, {*out.device_tree}});
   const unsigned heap = a.add_group({"heap", Merge::never, false, {*out.heap}});
   std::vector<unsigned> ram, modules, devices = redistributors(a);
@@ -163,7 +163,7 @@ void assemble_xen_arm(Assembler& a) {
 void assemble_xen_upstream(Assembler& a) {
   add_common(a);
   Assembly& out = a.out;
-  const unsigned xen = a.add_group({"text", Merge::never, false, {out.hypervisor}});
+  const unsigned xen = a.add_group({"text", Merge::never, false, {*out.hypervisor}});
   const unsigned dtb = a.add_group({"device tree", Merge::never, false, {*out.device_tree}});
   const unsigned heap = a.add_group({"heap", Merge::never, false, {*out.heap}});
   const unsigned gic = a.add_group({"GIC", Merge::never, true, redistributors(a)});

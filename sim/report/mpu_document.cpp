@@ -453,8 +453,13 @@ class DocumentMaker {
     std::set<std::pair<std::uint64_t, std::uint64_t>> distinct;
     const auto note = [&](const MpuSlot& at) { distinct.insert({at.region.prbar, at.region.prlar}); };
     for (const MpuSlot& at : seen_.host.longest_set().slots) note(at);
+    std::map<unsigned, MpuRegion> held;
     for (const MpuGuest& guest : seen_.guests) {
       const std::vector<MpuSlot> mine = own(guest);
+      for (const MpuSlot& at : mine) {
+        // Where guests have vCPUs of their own, so have the MPUs.
+        rewritten |= held.try_emplace(at.slot, at.region).first->second != at.region;
+      }
       most = std::max(most, mine.size());
       for (const MpuSlot& at : guest.el2.longest_set().slots) note(at);
       for (const MpuSlot& at : mine) rewritten |= held_other(track, at, guest.first);

@@ -17,6 +17,19 @@ unsigned MpuGuestLoad::steady() const {
   return static_cast<unsigned>(std::max_element(held_.begin(), held_.end()) - held_.begin());
 }
 
+void MpuSwitches::add(const MpuSwitch& one) {
+  ++times;
+  cycles.add(one.cycles());
+  region_cycles.add(one.region_cycles);
+  bytes.add(one.bytes());
+  writes.add(one.writes());
+  total.el1_writes += one.el1_writes;
+  total.el2_writes += one.el2_writes;
+  total.prenr_writes += one.prenr_writes;
+  total.reads += one.reads;
+  if (times == 1 || one.region_cycles > worst.region_cycles) worst = one;
+}
+
 void MpuGuestWatch::stay(std::uint64_t cycles, const MpuTrack* el1, const MpuTrack* el2,
                          Seen& seen) {
   if (guest_ == MpuSwitches::kBoot) return;
@@ -63,19 +76,7 @@ void MpuGuestWatch::access(const Event& event) {
 void MpuGuestWatch::enter(const Event& event, const MpuTrack* el2, Seen& seen) {
   const int next = guest_of(event, el2, seen);
   window_.to_cycle = event.cycles;
-  if (next != guest_ || window_.writes() != 0) {
-    MpuSwitches& all = seen.switches[{guest_, next}];
-    ++all.times;
-    all.cycles.add(window_.cycles());
-    all.region_cycles.add(window_.region_cycles);
-    all.bytes.add(window_.bytes());
-    all.writes.add(window_.writes());
-    all.total.el1_writes += window_.el1_writes;
-    all.total.el2_writes += window_.el2_writes;
-    all.total.prenr_writes += window_.prenr_writes;
-    all.total.reads += window_.reads;
-    if (all.times == 1 || window_.region_cycles > all.worst.region_cycles) all.worst = window_;
-  }
+  if (next != guest_ || window_.writes() != 0) seen.switches[{guest_, next}].add(window_);
   resident_ = true;
   guest_ = next;
   since_ = event.cycles;

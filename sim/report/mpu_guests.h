@@ -75,6 +75,8 @@ struct MpuSwitches {
   MpuCost cycles, region_cycles, bytes, writes;
   MpuSwitch total;   ///< Sums of the counts; its cycles mean nothing.
   MpuSwitch worst;   ///< The one with most region_cycles.
+
+  void add(const MpuSwitch& one);
 };
 
 /// Exceptions that an MPU raised.

@@ -11,10 +11,14 @@ EventSet MpuTelemetry::events() {
   for (const EventKind kind :
        {EventKind::mpu_region, EventKind::mpu_read, EventKind::mpu_missing, EventKind::mpu_fault,
         EventKind::exception_entry, EventKind::exception_return, EventKind::sysreg_write,
-        EventKind::checkpoint, EventKind::run_end}) {
+        EventKind::vcpu_switch, EventKind::checkpoint, EventKind::run_end}) {
     set.add(kind);
   }
   return set;
+}
+
+MpuTelemetry::MpuTelemetry(std::optional<MpuLayerFacts> layer) {
+  if (layer) layer_.emplace(std::move(*layer));
 }
 
 MpuTrack& MpuTelemetry::track(PerCpu& cpu, const Event& event) {
@@ -25,7 +29,12 @@ MpuTrack& MpuTelemetry::track(PerCpu& cpu, const Event& event) {
 }
 
 void MpuTelemetry::watch(PerCpu& cpu, const Event& event) {
-  cpu.watch.on_event(event, cpu.vmsa ? nullptr : cpu.el1, cpu.el2, seen_);
+  const MpuTrack* el1 = cpu.vmsa ? nullptr : cpu.el1;
+  if (layer_) {
+    layer_->on_event(event, el1, cpu.el2);
+  } else {
+    cpu.watch.on_event(event, el1, cpu.el2, seen_);
+  }
 }
 
 void MpuTelemetry::add_fault(PerCpu& cpu, const Event& event) {
@@ -45,6 +54,10 @@ void MpuTelemetry::add_fault(PerCpu& cpu, const Event& event) {
 }
 
 void MpuTelemetry::on_event(const Event& event) {
+  if (event.kind == EventKind::vcpu_switch) {  // Of a physical CPU; all others are of vCPUs.
+    if (layer_) layer_->on_switch(event);
+    return;
+  }
   if (event.cpu != last_cpu_) {
     last_ = &cpus_[event.cpu];
     last_cpu_ = event.cpu;
@@ -83,10 +96,16 @@ void MpuTelemetry::on_event(const Event& event) {
 
 void MpuTelemetry::finish() {
   for (auto& [number, cpu] : cpus_) {
-    cpu.watch.finish(cpu.cycles, cpu.vmsa ? nullptr : cpu.el1, cpu.el2, seen_);
+    const MpuTrack* el1 = cpu.vmsa ? nullptr : cpu.el1;
+    if (layer_) {
+      layer_->finish(number, cpu.cycles, el1, cpu.el2);
+    } else {
+      cpu.watch.finish(cpu.cycles, el1, cpu.el2, seen_);
+    }
     if (cpu.el1) cpu.el1->finish(cpu.cycles);
     if (cpu.el2) cpu.el2->finish(cpu.cycles);
   }
+  if (layer_) layer_->finish(seen_);
 }
 
 }  // namespace trapline

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "sim/report/mpu_guests.h"
+#include "sim/report/mpu_layer_watch.h"
 #include "sim/report/mpu_track.h"
 #include "sim/trace/event_schema.h"
 
@@ -17,6 +19,9 @@ class MpuTelemetry final : public Sink {
  public:
   /// What must be recorded for all of it; mpu_region alone gives the regions without the guests.
   static EventSet events();
+
+  /// `layer`: of a run in which the hypervisor layer, no image, is at EL2.
+  explicit MpuTelemetry(std::optional<MpuLayerFacts> layer = {});
 
   void on_event(const Event& event) override;
   bool wants(EventKind kind) const override { return events().has(kind); }
@@ -60,6 +65,7 @@ class MpuTelemetry final : public Sink {
   PerCpu* last_ = nullptr;  // That of the last event, as most often it is the next one's too.
   unsigned last_cpu_ = ~0u;
   MpuGuestWatch::Seen seen_;
+  std::optional<MpuLayerWatch> layer_;
   std::map<MpuFaultKey, MpuFaults> faults_;
 };
 

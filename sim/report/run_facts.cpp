@@ -85,6 +85,9 @@ void add_guest(FactList& facts, const DomainSpec& domain) {
               fmt::format("{:#x}+{:#x}", range.base, range.size));
   }
   if (domain.vmsa) facts.add(fmt::format("guest.{}.msa", domain.name), "mmu");
+  if (domain.board_uart != 0) {
+    facts.add(fmt::format("guest.{}.uart", domain.name), std::to_string(domain.board_uart));
+  }
   for (std::size_t n = 0; n < domain.disks.size(); ++n) {
     const DiskSpec& disk = domain.disks[n];
     const std::string suffix = disk.read_only ? " ro" : disk.write_through ? " write" : "";

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "sim/machine/boot.h"
+#include "sim/machine/machine_type.h"
+#include "sim/report/mpu_layer_watch.h"
+#include "sim/report/run_facts.h"
 
 namespace trapline {
 
@@ -17,7 +20,15 @@ AddressNames run_names(const Scenario& scenario) {
   for (const SymbolSpec& spec : scenario.symbols) add(spec.path, spec.offset);
   const MachineConfig& machine = scenario.machine;
   add(machine.kernel, 0);
+  for (const DomainSpec& domain : machine.domains) {
+    if (mpu_of(machine)) add(domain.kernel, 0);
+  }
   for (const LoadSpec& load : machine.loads) add(load.path, 0);
+  if (!machine.domains.empty()) {
+    if (const auto layer = mpu_layer_facts(run_facts(scenario))) add_layer_names(names, *layer);
+    names.add_machine(machine.machine);
+    return names;
+  }
   const BootPlan plan = plan_boot(machine);
   for (const BootBlob& blob : plan.blobs) {
     if (blob.bytes.empty()) continue;

@@ -124,18 +124,21 @@ void set_own_property(DomainSpec& domain, const std::string& key, const std::str
       throw std::invalid_argument(fmt::format("msa '{}' is not mpu or mmu", value));
     }
     domain.vmsa = value == "mmu";
+  } else if (key == "uart") {
+    domain.board_uart = parse_integer(value, 1, 3, "one of the board's UARTs");
   } else if (key == "disk") {
     domain.disks.push_back(parse_disk(value));
   } else if (key == "net") {
     domain.nets.push_back(parse_net(value));
   } else {
-    static constexpr std::string_view kShared[] = {"kernel", "initrd", "ramdisk", "append",
-                                                   "dtb",    "memory", "vcpus",   "vpl011"};
+    static constexpr std::string_view kShared[] = {"kernel", "initrd", "ramdisk", "append",  "dtb",
+                                                   "memory", "vcpus",  "vpl011",  "enhanced"};
     if (std::find(std::begin(kShared), std::end(kShared), key) == std::end(kShared)) {
-      throw std::invalid_argument(fmt::format(
-          "'{}' is not one of name, kernel, initrd, append, memory, vcpus, gic, dtb, "
-          "disk, net, static-mem, msa, console, vpl011 (a comma inside a value is written ',,')",
-          key));
+      throw std::invalid_argument(
+          fmt::format("'{}' is not one of name, kernel, initrd, append, memory, vcpus, gic, dtb, "
+                      "disk, net, static-mem, msa, uart, console, vpl011 (a comma inside a value "
+                      "is written ',,')",
+                      key));
     }
     set_domain_property(domain, key, value);
   }

@@ -93,7 +93,7 @@ void read_domains(TomlTable& root, MachineConfig& machine) {
     for (const std::string& text : item.texts("static-mem")) {
       item.located("static-mem", [&] { set_guest_property(domain, "static-mem", text); });
     }
-    for (const char* key : {"gic", "console", "msa"}) {
+    for (const char* key : {"gic", "console", "msa", "uart"}) {
       if (auto v = item.scalar(key)) {
         item.located(key, [&] { set_guest_property(domain, key, *v); });
       }

@@ -149,6 +149,36 @@ class Mpu(Small):
         self.assertRegex(done.stderr, r"bad: killed: data-abort-lower at PC 0x12[0-9a-f]{6} ")
         self.assertEqual(stats["exit"]["reason"], "stuck")
 
+    def test_nothing_but_its_own_is_within_reach(self):
+        """Of memory that is all there: another's, the hypervisor's, nobody's; a UART that is another's."""
+        reach = {"neighbour": store(0x10000000, 1), "layer": store(0x7f300000, 1),
+                 "nobody": store(0x30000000, 1), "uart": store(0x9c0a0000, 1),
+                 "run": [0xd2a20002, 0xd61f0040]}  # mov x2, #0x10000000; br x2
+        for extra in ("", ",msa=mmu"):
+            offenders = (word for n, (name, code) in enumerate(reach.items()) for word in
+                         self.domain(name, 0x12000000 + 0x1000000 * n,
+                                     code + say(self.UART, name + " won"), extra))
+            done, _ = self.run_domains(
+                "-M", "fvp-baser", *self.domain("good", 0x10000000, SPIN, ",uart=1"), *offenders,
+                "--sched", "rr,slice=1ms", "--limit-time", "20ms")
+            killed = re.findall(r"domain (\w+): killed: ([\w-]+) .* address 0x(\w+) ", done.stderr)
+            self.assertEqual(dict((name, (what, at)) for name, what, at in killed), {
+                "neighbour": ("data-abort-lower", "10000000"),
+                "layer": ("data-abort-lower", "7f300000"),
+                "nobody": ("data-abort-lower", "30000000"),
+                "uart": ("data-abort-lower", "9c0a0000"),
+                "run": ("instruction-abort-lower", "10000000")})
+            self.assertNotIn("won", done.stdout)
+            self.assertEqual(done.returncode, 124, done.stderr)  # The other one goes on.
+
+    def test_pointer_authentication_is_the_guests(self):
+        # msr APIAKeyLo_EL1, xzr; paciza x3
+        done, stats = self.run_domains(
+            "-M", "fvp-baser",
+            *self.domain("a", 0x10000000, [0xd518211f, 0xdac123e3] + say(self.UART, "signed") + OFF))
+        self.assertIn("signed", done.stdout, done.stderr)
+        self.assertEqual(stats["exit"]["reason"], "power-off")
+
     def test_regions_are_written_at_each_switch(self):
         trace = self.path / "trace"
         done, stats = self.run_domains(
@@ -160,14 +190,45 @@ class Mpu(Small):
         regions = re.findall(r"^cpu\d.*\bmpu-region\b", trace.read_text(), re.M)
         switches = sum(vcpu["switches"] for vcpu in stats["scheduling"])
         self.assertIn(switches, (10, 11))
-        # Six regions of each when it starts, then one at each switch, by PRBAR and PRLAR.
-        self.assertEqual(len(regions), 2 * (6 * 2 + switches))
+        # Eight regions of each when it starts, then three at each switch, by PRBAR and PRLAR.
+        self.assertEqual(len(regions), 2 * (8 * 2 + 3 * switches))
+
+    def test_register_writes_of_a_switch_take_time(self):
+        def spin(*domains, el1="16", extra=""):
+            bases = {"a": 0x10000000, "b": 0x12000000}
+            _, stats = self.run_domains(
+                "-M", "fvp-baser", "--mpu-regions", f"{el1},16",
+                *(word for name in domains for word in self.domain(name, bases[name], SPIN, extra)),
+                "--sched", "rr,slice=1ms,switch-cycles=0", "--limit-time", "10ms")
+            switches = sum(vcpu["switches"] for vcpu in stats["scheduling"])
+            return stats["cycles"], stats["instructions"], switches
+
+        # To the first there is nobody to save.
+        cycles, instructions, _ = spin("a")
+        each, rest = divmod(cycles, instructions)
+        self.assertEqual(rest, 4 * (3 * 3 + 3 * 16))
+        # Three registers a region; EL1's are saved and loaded as well if they are in use.
+        for el1, extra, registers in (("16", "", 3 * 3 + 2 * 3 * 16), ("4", "", 3 * 3 + 2 * 3 * 4),
+                                      ("16", ",msa=mmu", 3 * 3)):
+            cycles, instructions, switches = spin("a", "b", el1=el1, extra=extra)
+            self.assertGreaterEqual(switches, 10)
+            first = 4 * (registers + 9) // 2
+            charged = 4 * registers * (switches - 1) + first
+            self.assertEqual(cycles - each * instructions, charged, (el1, extra))
 
     def test_too_few_regions_are_refused(self):
-        done, _ = self.run_domains("-M", "fvp-baser", "--mpu-regions", "16,5",
+        done, _ = self.run_domains("-M", "fvp-baser", "--mpu-regions", "16,7",
                                    *self.domain("a", 0x10000000, SPIN))
         self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr, r"needs 6 EL2 MPU regions: 5 of the hypervisor .* has 5")
+        self.assertRegex(done.stderr, r"8 EL2 MPU regions are needed: 5 of the hypervisor .* has 7")
+        self.assertIn("without one of them:\n  a has an emulated UART: fits, 7 regions are needed\n",
+                      done.stderr)
+
+    def test_there_is_no_one_mpu_to_record(self):
+        done, _ = self.run_domains("-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),
+                                   "--record-device", f"mpu={self.path / 'mpu'}")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--record-device mpu: the machine has none", done.stderr)
 
     def test_domains_may_not_overlap(self):
         done, _ = self.run_domains("-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),

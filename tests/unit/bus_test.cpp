@@ -104,6 +104,19 @@ TEST_F(BusTest, FindsRamAndWindowsByAddress) {
   EXPECT_EQ(bus.windows().front().device, &uart) << "sorted by base";
 }
 
+TEST_F(BusTest, MemoryCanBeOnSeveralBuses) {
+  const auto shared = std::make_shared<Ram>("dram", 0x40000000, 0x1000);
+  Bus other;
+  bus.add_ram(shared);
+  other.add_ram(shared);
+  EXPECT_THROW(bus.add_ram(shared), std::invalid_argument);
+  const std::uint32_t written = 0x12345678;
+  std::uint32_t read = 0;
+  EXPECT_TRUE(bus.write(0x40000100, &written, sizeof written));
+  EXPECT_TRUE(other.read(0x40000100, &read, sizeof read));
+  EXPECT_EQ(read, written);
+}
+
 TEST_F(BusTest, AnEmptyBusHasNothingAnywhere) {
   std::uint8_t byte = 0;
   EXPECT_EQ(bus.ram_at(0), nullptr);

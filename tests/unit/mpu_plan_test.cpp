@@ -92,6 +92,58 @@ TEST(MpuPlan, CountsOurOwnHypervisorAsItIsWritten) {
   EXPECT_EQ(plan_of("regions = 5\n" + text, "c.toml").fit, Fit::no);
 }
 
+const std::string kLayer =
+    "target = 'layer'\n"
+    "[[domain]]\nname = 'a'\nkernel = 'a'\npmsa = true\n"
+    "static-memory = ['0x10000000 0x1000000', '0x20000000 0x100000']\n"
+    "[[domain]]\nname = 'b'\nkernel = 'b'\nmemory = '16M'\nvpl011 = false\n"
+    "devices = ['serial1']\n"
+    "[[domain]]\nname = 'c'\nkernel = 'c'\nmemory = '16M'\nvpl011 = false\n";
+
+// docs/xen-layer.md: five of the layer, then vGIC, memory and UART.
+TEST(MpuPlan, CountsTheLayerAsItRuns) {
+  const Plan plan = plan_of(kLayer, "c.toml");
+  ASSERT_EQ(plan.fit, Fit::yes);
+  EXPECT_EQ(sizes(plan), (std::vector<std::size_t>{5, 9, 8, 7}));
+  ASSERT_EQ(plan.switches.size(), 6u);
+  const auto cost = [&](const char* from, const char* to) {
+    for (const SwitchCost& each : plan.switches) {
+      if (each.from == from && each.to == to) return each;
+    }
+    return SwitchCost{};
+  };
+  // What the one before had more is disabled, which takes no PRBAR.
+  EXPECT_EQ(cost("a", "c").prbar, 2u);
+  EXPECT_EQ(cost("a", "c").prlar, 4u);
+  EXPECT_EQ(cost("c", "a").prbar, 4u);
+  EXPECT_EQ(cost("c", "a").prlar, 4u);
+  EXPECT_TRUE(cost("c", "a").el1);
+  EXPECT_FALSE(cost("a", "c").el1);
+}
+
+TEST(MpuPlan, SaysWhatWouldMakeTheLayersDomainsFit) {
+  const Plan plan = plan_of("regions = 8\n" + kLayer, "c.toml");
+  ASSERT_EQ(plan.fit, Fit::no);
+  EXPECT_TRUE(plan.conflict_minimal);
+  ASSERT_FALSE(plan.advice.empty());
+  EXPECT_EQ(plan.advice.front().fit, Fit::yes);
+  EXPECT_EQ(plan.advice.front().peak, 8u);
+  const std::string text = plan_text(plan);
+  EXPECT_NE(text.find("a's memory (bank 1) is at 0x20000000: fits"), std::string::npos) << text;
+  EXPECT_NE(text.find("a part with 9 would do"), std::string::npos) << text;
+}
+
+TEST(MpuPlan, KeepsDomainsOffTheLayer) {
+  const std::string domain = "target = 'layer'\n[[domain]]\nname = 'a'\nkernel = 'a'\n";
+  const Plan plan = plan_of(domain + "static-memory = ['0x7f800000 0x100000']\n", "c.toml");
+  EXPECT_EQ(plan.fit, Fit::no);
+  EXPECT_NE(error_of(domain + "memory = '16M'\ndevices = ['/rtc@9c170000']\n", "c.toml")
+                .find("one of the board's UARTs 1 to 3"),
+            std::string::npos);
+  EXPECT_NE(error_of("target = 'layer'\n", "c.toml").find("nothing to do without a domain"),
+            std::string::npos);
+}
+
 TEST(MpuPlan, WritesATreeThatSaysWhatWasPlanned) {
   const Plan plan = plan_of(kTwoDomains + "MPU_DOMU_DEVICES[1]=serial1\n");
   ASSERT_EQ(plan.fit, Fit::yes);
@@ -127,7 +179,7 @@ TEST(MpuPlan, KeepsWhatIsGiven) {
   ASSERT_EQ(plan.fit, Fit::yes);
   EXPECT_EQ(plan.at(plan.assembly.domains[0].ram[0]), 0x10000000u);
   EXPECT_EQ(plan.at(*plan.assembly.heap), 0x30000000u);
-  EXPECT_EQ(plan.at(plan.assembly.hypervisor), 0x200000u);
+  EXPECT_EQ(plan.at(*plan.assembly.hypervisor), 0x200000u);
   // Next to the other, so that one region of the guest section holds both.
   const PhysAddr other = plan.at(plan.assembly.domains[1].ram[0]);
   EXPECT_TRUE(other == 0x0f000000 || other == 0x11000000 || plan.solution.score.waste != 0);

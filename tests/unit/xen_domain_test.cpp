@@ -6,6 +6,7 @@
 #include "boot_files.h"
 #include "sim/machine/boot.h"
 #include "sim/machine/dom0less.h"
+#include "sim/machine/mpu_layer_plan.h"
 
 namespace trapline::testing {
 namespace {
@@ -126,6 +127,84 @@ TEST_F(XenDomainTest, SaysWhatCannotBe) {
   EXPECT_NE(error().find("no kernel"), std::string::npos) << error();
 }
 
+class MpuDomainTest : public XenDomainTest {
+ protected:
+  MpuDomainTest() {
+    machine.machine = "fvp-baser";
+    domain().static_memory = {{0x10000000, 16 * kMiB}};
+  }
+  std::vector<std::string> regions() {
+    std::vector<std::string> result;
+    for (const MpuLayerRegion& region :
+         mpu_domain_regions(*domain_config(machine, domain()).domain_map)) {
+      result.push_back(std::string(region.name) + " " + to_string(region.range));
+    }
+    return result;
+  }
+  using Names = std::vector<std::string>;
+};
+
+TEST_F(MpuDomainTest, RegionsAreGicMemoryAndUart) {
+  EXPECT_EQ(regions(), (Names{"vGIC 0xaf000000-0xaf1fffff", "memory 0x10000000-0x10ffffff",
+                              "vUART 0x9c090000-0x9c090fff"}));
+  domain().vpl011 = false;
+  EXPECT_EQ(regions(), (Names{"vGIC 0xaf000000-0xaf1fffff", "memory 0x10000000-0x10ffffff"}));
+  domain().board_uart = 1;
+  EXPECT_EQ(regions().back(), "UART 0x9c0a0000-0x9c0affff");
+}
+
+TEST_F(MpuDomainTest, MemoryThatAdjoinsIsOneRegion) {
+  domain().static_memory = {{0x20000000, kMiB}, {0x11000000, kMiB}, {0x10000000, 16 * kMiB}};
+  EXPECT_EQ(regions(), (Names{"vGIC 0xaf000000-0xaf1fffff", "memory 0x10000000-0x110fffff",
+                              "memory 0x20000000-0x200fffff", "vUART 0x9c090000-0x9c090fff"}));
+}
+
+TEST_F(MpuDomainTest, XenIsShownInItsOwnMemory) {
+  const std::vector<std::string> before = regions();
+  EXPECT_EQ(text(plan(), "/hypervisor", "compatible"), "");
+  domain().enhanced = true;
+  EXPECT_EQ(regions(), before) << "no region more";
+  const BootPlan made = plan();
+  using List = std::vector<std::uint64_t>;
+  EXPECT_EQ(cells(made, "/memory@10000000", "reg", 2), (List{0x10000000, 15 * kMiB}));
+  EXPECT_EQ(text(made, "/hypervisor", "compatible", 1), "xen,xen");
+  EXPECT_EQ(cells(made, "/hypervisor", "reg", 2), (List{0x10f00000, kMiB - 0x4000}));
+  EXPECT_EQ(cells(made, "/hypervisor", "interrupts", 1), (List{1, 15, 0xf08}));
+  EXPECT_EQ(domain_config(machine, domain()).domain_map->magic, (MemoryRange{0x10ffc000, 0x4000}));
+  domain().static_memory = {{0x10000000, kMiB}};
+  EXPECT_NE(error().find("takes 1 MiB of its first static memory"), std::string::npos) << error();
+  domain().enhanced = false;
+  domain().disks.push_back({});
+  EXPECT_NE(error().find("add enhanced=on"), std::string::npos) << error();
+}
+
+TEST_F(MpuDomainTest, SaysWhatCannotBe) {
+  domain().memory = 15 * kMiB;
+  EXPECT_NE(error().find("memory of 15 MiB is not the sum of its static memory, 16 MiB"),
+            std::string::npos)
+      << error();
+  domain().memory = 16 * kMiB;
+  EXPECT_EQ(error(), "no error");
+  machine.mpu_el2_regions = 8;
+  EXPECT_EQ(error(), "no error");
+  machine.mpu_el2_regions = 7;
+  EXPECT_THROW(plan(), MpuRegionsError);
+  EXPECT_NE(error().find("8 EL2 MPU regions are needed: 5 of the hypervisor (code, read-only data, "
+                         "data, bss, heap) and 3 of its own (vGIC, memory, vUART); the CPU has 7"),
+            std::string::npos)
+      << error();
+  domain().board_uart = 4;
+  EXPECT_NE(error().find("no UART 4"), std::string::npos) << error();
+  domain().board_uart = 1;
+  machine.domains.push_back(domain());
+  machine.domains.back().name = "other";
+  EXPECT_NE(error().find("UART 1 is that of \"guest\""), std::string::npos) << error();
+  machine.domains.back().board_uart = 2;
+  EXPECT_NE(error().find("overlaps that of \"guest\""), std::string::npos) << error();
+  machine.domains.back().static_memory = {{0x7f800000, kMiB}};
+  EXPECT_NE(error().find("overlaps the hypervisor's"), std::string::npos) << error();
+}
+
 class Dom0lessTest : public BootFilesTest {
  protected:
   Dom0lessTest() {
@@ -176,6 +255,34 @@ TEST_F(Dom0lessTest, StaticMemoryAndProfile) {
   EXPECT_EQ(domains[0].static_memory,
             (std::vector<MemoryRange>{{0x10000000, 0x100000}, {0x20000000, 0x200000}}));
   EXPECT_TRUE(domains[0].vmsa);
+}
+
+// The earlier Arm port: docs/xen-mpu.md.
+TEST_F(Dom0lessTest, TreesOfTheEarlierPortSayMpuForEl1) {
+  tree.set_cells("/chosen", "#mpu,address-cells", {2});
+  EXPECT_TRUE(read()[0].vmsa);
+  loads = {{"Image", PhysAddr{0x50000000}}};
+  tree.set_empty("/chosen/guest", "mpu");
+  EXPECT_FALSE(read()[0].vmsa);
+}
+
+TEST_F(Dom0lessTest, APartialTreeMayGiveAUart) {
+  DeviceTree partial;
+  partial.add_node("/passthrough/device@9c0a0000");
+  partial.set_u64s("/passthrough/device@9c0a0000", "xen,reg", {0x9c0a0000, 0x10000, 0x9c0a0000});
+  tree.add_node("/chosen/guest/module@2");
+  tree.set_strings("/chosen/guest/module@2", "compatible",
+                   {"multiboot,device-tree", "multiboot,module"});
+  tree.set_u64s("/chosen/guest/module@2", "reg", {0x60000000, 0x1000});
+  const std::vector<LoadSpec> both = {{write("part.dtb", partial.bytes()), PhysAddr{0x60000000}},
+                                      {"Image", PhysAddr{0x50000000}}};
+  loads = both;
+  EXPECT_EQ(read()[0].board_uart, 1u);
+  partial.set_u64s("/passthrough/device@9c0a0000", "xen,reg", {0x9c090000, 0x10000, 0x9c090000});
+  write("part.dtb", partial.bytes());
+  loads = both;
+  EXPECT_NE(error().find("another device than one of fvp-baser's UARTs"), std::string::npos)
+      << error();
 }
 
 TEST_F(Dom0lessTest, SaysWhatIsMissing) {
