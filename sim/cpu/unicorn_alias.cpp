@@ -69,7 +69,8 @@ void UnicornCpu::map_images() {
   if (!exact_pc_in_fill_ || uc_version(nullptr, nullptr) < kVersion) return;
   for (const auto& ram : bus_.rams()) {
     const PhysAddr base = kImage | ram->base();
-    Pmsa::Image& image = pmsa_->images.emplace_back(this, ram->base(), ram->host(ram->base()));
+    Pmsa::Image& image =
+        pmsa_->images.emplace_back(Pmsa::Image{this, ram->base(), ram->host(ram->base())});
     if (uc_mmio_map(engine_, base, ram->size(), &image_read, &image, &image_write, &image) !=
             UC_ERR_OK ||
         uc_mem_protect(engine_, base, ram->size(), UC_PROT_READ) != UC_ERR_OK) {
