@@ -24,6 +24,12 @@ class DroppedOutput final : public CharacterPort {
   void transmit(std::uint8_t) override {}
 };
 
+xen::HypervisorConfig layer_config(const MachineConfig& machine) {
+  xen::HypervisorConfig config;
+  config.silo = machine.silo;
+  return config;
+}
+
 /// How one domain left.
 struct DomainEnd {
   ExitReason reason;
@@ -81,7 +87,7 @@ Machine::Assembly::Assembly(const MachineConfig& given_config, MachineHooks give
     add_board(config, ports());
   } else {
     check_domains(config);
-    layer = std::make_unique<XenLayer>(timeline);
+    layer = std::make_unique<XenLayer>(timeline, layer_config(config));
     for (const auto& [bridge, observer] : hooks.frames) layer->bridge(bridge).observe(*observer);
   }
   for (unsigned n = 0; n < config.domains.size(); ++n) {
