@@ -29,6 +29,8 @@ TEST(GuestTreeTest, KnowsTheInitrdInEitherSize) {
   EXPECT_EQ(GuestTree(source.bytes()).initrd().bytes, 0x1000u);
   source.set_cells("/chosen", "linux,initrd-end", {0x5000});
   EXPECT_EQ(GuestTree(source.bytes()).initrd().bytes, 0u) << "ends where it begins";
+  source.set_cells("/chosen", "linux,initrd-end", {0x4000});
+  EXPECT_EQ(GuestTree(source.bytes()).initrd().bytes, 0u) << "ends before it begins";
   source.set_cells("/chosen", "linux,initrd-end", {0, 0, 0x6000});
   EXPECT_EQ(GuestTree(source.bytes()).initrd().bytes, 0u) << "three cells";
   source.remove_property("/chosen", "linux,initrd-end");
@@ -56,6 +58,7 @@ TEST(GuestTreeTest, RangesTranslateAndAreGiven) {
   source.set_cells("/bus@50000000", "ranges", {0x100, 0, 0x5000'0000, 0x1000});
   source.add_node("/bus@50000000/device@200");
   source.set_cells("/bus@50000000/device@200", "reg", {0x200, 0x10});
+  source.set_empty("/bus@50000000/device@200", "interrupt-controller");
   source.add_node("/bus@50000000/device@9000");
   source.set_cells("/bus@50000000/device@9000", "reg", {0x9000, 0x10});
   source.add_node("/closed");
@@ -71,7 +74,8 @@ TEST(GuestTreeTest, RangesTranslateAndAreGiven) {
   source.set_u64s("/open/device@60000000", "reg", {0x6000'0000, 0x10});
   const GuestTree tree(source.bytes());
   ASSERT_TRUE(tree.valid());
-  EXPECT_TRUE(tree.gives(0x5000'0100)) << "the device, 0x100 into the window";
+  EXPECT_TRUE(tree.is_interrupt_controller(0x5000'0100)) << "the device, 0x100 into the window";
+  EXPECT_FALSE(tree.is_interrupt_controller(0x5000'0000));
   EXPECT_TRUE(tree.gives(0x5000'0fff)) << "the window itself";
   EXPECT_FALSE(tree.gives(0x200)) << "as the bus calls it";
   EXPECT_FALSE(tree.gives(0x9000)) << "not in the window";
