@@ -1,9 +1,9 @@
 // A domain that grants pages to another ("role=granter peer=N") or maps them ("role=mapper
 // peer=N"). Each step of one is answered by the other in words of the first page, so that nothing
 // but that page carries them. Runs under Xen with xsm=dummy and where the simulator is the
-// hypervisor. Only there: "try=faults" has the mapper do what a mapping does not allow, which
-// Xen 4.17 lets it try for ever, and "until=gone" has the granter wait until a toolstack has
-// removed the mapper, which unmaps one page of three.
+// hypervisor. Only there: "try=execution", "try=store" or "try=all" has the mapper do what a
+// mapping does not allow, which Xen 4.17 lets it try for ever, and "until=gone" has the granter
+// wait until a toolstack has removed the mapper, which unmaps one page of three.
 #include "../xen_abi/abi.h"
 
 volatile struct shared_info* shared;
@@ -24,7 +24,7 @@ enum { kMagic, kMapperStep, kGranterStep, kOfMapper, kOfGranter };
 
 __attribute__((aligned(4096))) static u32 code_page[1024];
 static u16 peer;
-static int waits_for_end, tries_faults;
+static int waits_for_end, tries_execution, tries_store;
 static volatile unsigned aborts;
 static volatile u64 resume;
 
@@ -164,7 +164,7 @@ static void read_only(volatile u64* page) {
   say("writable map of a read-only grant", map_grant(kReadOnlyRef, kHostMap, page_c, 0));
   say("read-only map", map_grant(kReadOnlyRef, kHostMap | kMapReadOnly, page_c, &handle));
   say("constant", (i64)constant[0]);
-  if (tries_faults) {
+  if (tries_store) {
     aborts = 0;
     constant[0] = 1;
     print("a store %s, and the constant is %x\n", aborts ? "aborts" : "is done", constant[0]);
@@ -195,13 +195,16 @@ static void mapper(void) {
   say("map over it", map_grant(kCodeRef, kHostMap, code_page, &handle));
   print("the granter's code begins with %x\n", (u64) * (volatile u32*)code_page);
   put_code(2);
-  if (tries_faults) run_refused_code();
+  if (tries_execution) run_refused_code();
   step(page, kMapperStep, 2);
 
   wait_for(page, kGranterStep, 2);
   put_code(4);
   read_only(page);
   wait_for(page, kGranterStep, 4);
+  // The granter ends meanwhile, unless it waits for the end of this domain.
+  for (unsigned n = 0; n < 20000; ++n) wait_a_little();
+  say("at the end the granter's page has", (i64)page[kMagic]);
 }
 
 void guest_main(const void* tree) {
@@ -213,7 +216,8 @@ void guest_main(const void* tree) {
   fdt_option(tree, "until=", word, sizeof word);
   waits_for_end = word[0] != 0;
   fdt_option(tree, "try=", word, sizeof word);
-  tries_faults = word[0] != 0;
+  tries_execution = word[0] == 'a' || word[0] == 'e';
+  tries_store = word[0] == 'a' || word[0] == 's';
   map_memory();
   if (role == 'g') {
     granter();

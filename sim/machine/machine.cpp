@@ -84,6 +84,10 @@ Machine::Assembly::Assembly(const MachineConfig& given_config, MachineHooks give
   for (Sink* sink : hooks.sinks) events.attach(*sink);
   for (DeviceRecorder* recorder : hooks.recorders) recorder->connect(events, timeline);
   if (config.domains.empty()) {
+    if (!config.silo) {
+      throw ImageError("", "a policy for domains is chosen, and there are none",
+                       "leave out --xsm; a hypervisor image is told by --xen-append xsm=dummy");
+    }
     add_board(config, ports());
   } else {
     check_domains(config);
