@@ -130,6 +130,46 @@ static void shared_memory(void) {
   }
 }
 
+/// Grants of its own and of others, at places that are in use as others' grants as well.
+static void mapping(void) {
+  static struct {
+    u64 place;
+    u32 handle;
+  } known[8];
+  const unsigned which = (unsigned)below(COUNT(known));
+  if (below(2) == 0) {
+    // Something that can be mapped: the pages of this domain, to one of the two hostile ones.
+    ((volatile u64*)kGrantTable)[8 + below(8)] =
+        1 | below(4) / 3 * 4 | (2 + below(2)) << 16 | (GFN(page_a) + below(3)) << 32;
+  }
+  if (below(2) == 0) {
+    struct {
+      u64 host_address, bus_address;
+      u32 handle;
+      i16 status;
+    } unmap = {known[which].place, 0, known[which].handle, 0};
+    if (below(8) == 0) unmap.host_address = value();
+    CALL3(kGrantTableOp, 1, &unmap, 1);
+    return;
+  }
+  struct {
+    u64 host_address;
+    u32 flags, ref;
+    u16 domain;
+    i16 status;
+    u32 handle;
+    u64 bus_address;
+  } map = {
+      kExtended + 0x500000 + (below(8) << 12), 2, 8 + (u32)below(8), 2 + (u16)below(2), 0, 0, 0};
+  if (below(64) == 0) map.host_address = (u64)page_a + (below(3) << 12);
+  if (below(3) == 0) map.flags |= 4;
+  if (below(16) == 0) map.flags = (u32)value();
+  CALL3(kGrantTableOp, 0, &map, 1);
+  known[which].place = map.host_address;
+  known[which].handle = ((volatile typeof(map)*)&map)->handle;
+  ((volatile u64*)(map.host_address & ~0xffful))[below(512)] = value();
+}
+
 static void attack(const void* tree) {
   char text[24];
   fdt_option(tree, "seed=", text, sizeof text);
@@ -143,6 +183,9 @@ static void attack(const void* tree) {
         break;
       case 1:
         shared_memory();
+        break;
+      case 2:
+        mapping();
         break;
       default:
         one_call();

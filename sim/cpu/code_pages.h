@@ -15,6 +15,8 @@
 
 namespace trapline {
 
+struct PageAliases;
+
 /// What some CPU of the machine has that makes more instructions need interception.
 struct Interception {
   bool vhe = false;   ///< FEAT_VHE: EL1 registers may mean EL2's.
@@ -44,7 +46,8 @@ struct CodePage {
 
 /// Page states of all RAM, shared by the CPUs of a machine. A page may be writable in some engine
 /// TLB, or executed from (with translated blocks in some engine), never both: that is how stores to
-/// code are noticed whatever the engine does about them.
+/// code are noticed whatever the engine does about them. That holds for all places of a page
+/// together, if it has several.
 class CodePages {
  public:
   /// Words of `watched` memory are marked as well; may be null.
@@ -60,7 +63,9 @@ class CodePages {
     std::uint64_t scans = 0;  ///< Numbers each scan of any page; 0 before the first.
     bool executable = false;  ///< May be in an engine's TLB as executable, or translated.
     bool writable = false;    ///< May be in an engine's TLB as writable.
-    bool read_only = false;   ///< ROM.
+    bool read_only = false;   ///< ROM, or as CpuComplex::alias_page() says.
+    bool no_execute = false;  ///< As that says.
+    const PageAliases* aliases = nullptr;
   };
 
   /// The slot of the RAM page that holds `pa`, or nullptr where there is no RAM.

@@ -203,6 +203,21 @@ struct CpuEnvironment {
   StoreGuard* guard = nullptr;    ///< Is told stores to some pages. May be null.
 };
 
+class CpuComplex;
+
+/// What CPUs may do with a page. The rest ends in an External abort.
+enum class PageAccess : std::uint8_t { all, no_execute, read_only /**< Nor execute. */ };
+
+/// One page of memory that stands at several addresses, in one machine or in several.
+struct PageAliases {
+  struct Place {
+    CpuComplex* cpus;
+    PhysAddr page;  ///< Of 4 KiB.
+    bool operator==(const Place&) const = default;
+  };
+  std::vector<Place> places;
+};
+
 /// The CPUs of one machine and what keeps them coherent: TLBI and instruction-cache broadcast, code
 /// written by one and executed by another.
 class CpuComplex {
@@ -214,6 +229,14 @@ class CpuComplex {
   virtual void memory_written(PhysAddr pa, std::uint64_t bytes) = 0;
   /// Must be called when Ram::direct() of a memory has changed.
   virtual void memory_redirected() = 0;
+
+  /// From now on the page of RAM is that of `aliases`, whose places include it and which stays
+  /// valid until the next such call; null: it stands nowhere else. What was in the page may be
+  /// another now.
+  virtual void alias_page(PhysAddr page, const PageAliases* aliases, PageAccess access) = 0;
+  /// Code in the page is written to, or executed, by way of another of its places.
+  virtual void alias_written(PhysAddr page) = 0;
+  virtual void alias_executed(PhysAddr page) = 0;
 };
 
 /// Throws std::invalid_argument for an unknown model (naming the known ones).

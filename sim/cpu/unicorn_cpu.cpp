@@ -425,26 +425,6 @@ void UnicornComplex::release_code(PhysAddr page, CodePages::Slot& slot) {
   slot.executable = false;
 }
 
-/// Within a call or wake-up of a CPU that runs, its engine must not lose the code that it is in.
-void UnicornComplex::memory_written(PhysAddr pa, std::uint64_t bytes) {
-  UnicornCpu* running = nullptr;
-  for (const auto& cpu : cpus_) {
-    if (cpu->running()) running = cpu.get();
-  }
-  if (!running) return code_written(pa, bytes);
-  for (PhysAddr page = pa & ~0xfffull; page < pa + bytes; page += 4096) {
-    CodePages::Slot* slot = pages_.slot(page);
-    if (slot && slot->executable) running->release_soon(page);
-  }
-}
-
-void UnicornComplex::code_written(PhysAddr pa, std::uint64_t bytes) {
-  for (PhysAddr page = pa & ~0xfffull; page < pa + bytes; page += 4096) {
-    CodePages::Slot* slot = pages_.slot(page);
-    if (slot && slot->executable) release_code(page, *slot);
-  }
-}
-
 void UnicornComplex::send_event(UnicornCpu& sender) {
   for (const auto& cpu : cpus_) {
     if (cpu.get() != &sender && cpu->waits_for_event()) sender.request_stop();

@@ -606,7 +606,13 @@ class UnicornComplex final : public CpuComplex {
   Cpu& cpu(unsigned index) override { return *cpus_.at(index); }
   void memory_written(PhysAddr pa, std::uint64_t bytes) override;
   void memory_redirected() override { flush_engine_tlbs(); }
+  void alias_page(PhysAddr page, const PageAliases* aliases, PageAccess access) override;
+  void alias_written(PhysAddr page) override;
+  void alias_executed(PhysAddr page) override;
 
+  /// Before a page with aliases becomes writable, or is written to; before it becomes executable.
+  void tell_aliases_of_write(PhysAddr page, const CodePages::Slot& slot);
+  void tell_aliases_of_execution(PhysAddr page, const CodePages::Slot& slot);
   void flush_engine_tlbs();
   /// As memory_written(), while no engine runs.
   void code_written(PhysAddr pa, std::uint64_t bytes);
@@ -626,6 +632,8 @@ class UnicornComplex final : public CpuComplex {
   OpenCalls& open_calls() { return open_calls_; }
 
  private:
+  UnicornCpu* running_cpu();
+
   CodePages pages_;
   OpenCalls open_calls_;
   std::vector<std::unique_ptr<UnicornCpu>> cpus_;

@@ -219,7 +219,8 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
     return false;
   }
   CodePages::Slot* slot = pages_.slot(entry->pa_page);
-  if (!slot || (slot->read_only && !bus_.ram_at(entry->pa_page)->direct())) {
+  if (!slot || (slot->read_only && !bus_.ram_at(entry->pa_page)->direct()) ||
+      (slot->no_execute && kind == AccessKind::fetch)) {
     pending_ = {.kind = Pending::Kind::device, .access = kind, .va = va, .pa = entry->pa_page};
     return false;
   }
@@ -247,6 +248,7 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
         complex_.flush_engine_tlbs();
         slot.writable = false;
       }
+      if (slot.aliases) complex_.tell_aliases_of_execution(entry.pa_page, slot);
       slot.executable = true;
       install_hooks(va & ~0xfffull, entry.pa_page, pages_.code(entry.pa_page, slot));
       permissions = UC_PROT_EXEC;
@@ -263,6 +265,7 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
       if (slot.executable && exclusive_page_ == entry.pa_page) {
         // The one store that a code page has to let through; the next block hook makes up for it.
         exclusive_page_.reset();
+        if (slot.aliases) complex_.tell_aliases_of_write(entry.pa_page, slot);
         release_pages_.push_back(entry.pa_page);
         attention_ = 0;
         permissions = UC_PROT_READ | UC_PROT_WRITE;
@@ -275,6 +278,7 @@ bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, Vi
                     .pa = entry.pa_page};
         return false;
       }
+      if (slot.aliases) complex_.tell_aliases_of_write(entry.pa_page, slot);
       slot.writable = true;
       permissions = UC_PROT_WRITE;
       if (allowed(AccessKind::read)) permissions |= UC_PROT_READ;
@@ -459,7 +463,12 @@ bool UnicornCpu::access(VirtAddr tagged_va, unsigned bytes, std::uint8_t* data, 
                          write);
   }
   const PhysAddr pa = entry->pa_page | (va & 0xfff);
-  if (Ram* ram = bus_.ram_at(pa); ram && (write ? !ram->read_only() : ram->direct())) {
+  Ram* const ram = bus_.ram_at(pa);
+  if (write && ram && !ram->read_only() && pages_.slot(pa)->read_only) {
+    emulation_.external = true;
+    return false;
+  }
+  if (ram && (write ? !ram->read_only() : ram->direct())) {
     if (watched_memory_) note_watched(pa, bytes, write);
     if (!write) {
       std::memcpy(data, ram->host(pa), bytes);
@@ -527,41 +536,6 @@ bool UnicornCpu::store(VirtAddr va, unsigned bytes, const void* from) {
   return access(va, bytes, copy.data(), true);
 }
 
-bool UnicornCpu::read_memory(VirtAddr va, void* to, std::size_t bytes) {
-  auto* out = static_cast<std::uint8_t*>(to);
-  while (bytes != 0) {
-    const std::size_t part = std::min<std::size_t>(bytes, 4096 - (va & 0xfff));
-    Fault fault;
-    const SoftTlb::Entry* entry =
-        lookup(untagged(va), AccessKind::read, el_ != El::el0, pan_active(), fault);
-    if (!entry || !bus_.read(entry->pa_page | (va & 0xfff), out, part)) return false;
-    va += part;
-    out += part;
-    bytes -= part;
-  }
-  return true;
-}
-
-bool UnicornCpu::write_memory(VirtAddr va, const void* from, std::size_t bytes) {
-  const auto* in = static_cast<const std::uint8_t*>(from);
-  while (bytes != 0) {
-    const std::size_t part = std::min<std::size_t>(bytes, 4096 - (va & 0xfff));
-    Fault fault;
-    const SoftTlb::Entry* entry =
-        lookup(untagged(va), AccessKind::write, el_ != El::el0, pan_active(), fault);
-    if (!entry || !bus_.ram_at(entry->pa_page) || bus_.ram_at(entry->pa_page)->read_only()) {
-      return false;
-    }
-    const PhysAddr pa = entry->pa_page | (va & 0xfff);
-    bus_.write(pa, in, part);
-    complex_.memory_written(pa, part);
-    va += part;
-    in += part;
-    bytes -= part;
-  }
-  return true;
-}
-
 std::uint64_t UnicornCpu::get_x(unsigned n) const { return n == 31 ? 0 : x(n); }
 
 void UnicornCpu::put_x(unsigned n, std::uint64_t value) {
@@ -580,13 +554,14 @@ bool UnicornCpu::read64(PhysAddr pa, std::uint64_t& value) {
 PhysicalMemory::Swap UnicornCpu::compare_and_swap64(PhysAddr pa, std::uint64_t expected,
                                                     std::uint64_t desired) {
   Ram* ram = bus_.ram_at(pa);
-  if (!ram || ram->read_only()) return Swap::error;
+  const CodePages::Slot* slot = ram ? pages_.slot(pa) : nullptr;
+  if (!slot || slot->read_only) return Swap::error;
   std::uint64_t now = 0;
   std::memcpy(&now, ram->host(pa), sizeof now);
   if (now != expected) return Swap::changed;
   std::memcpy(ram->host(pa), &desired, sizeof desired);
-  const CodePages::Slot* slot = pages_.slot(pa);
-  if (slot && slot->executable) {
+  if (slot->aliases) complex_.tell_aliases_of_write(pa & ~0xfffull, *slot);
+  if (slot->executable) {
     // Perhaps within a fill, so the next block makes up for it.
     release_pages_.push_back(pa & ~0xfffull);
     attention_ = 0;

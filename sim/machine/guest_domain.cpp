@@ -10,6 +10,7 @@
 #include "sim/arch/esr.h"
 #include "sim/machine/image_error.h"
 #include "sim/machine/xen_domain.h"
+#include "sim/trap/xen/grant_table.h"
 
 namespace trapline {
 
@@ -45,6 +46,8 @@ GuestDomain::GuestDomain(const DomainSpec& spec, xen::DomId id, Instance& board,
   if (map.mpu) {
     mpu_ = MpuLayerPlan{mpu_domain_regions(map), map.vmsa, id};
     memory_ = map.memory();
+  } else {
+    layer.sharing.add(board.bus(), board.cpus());
   }
   if (map.magic) {
     connect_rings();
@@ -53,6 +56,7 @@ GuestDomain::GuestDomain(const DomainSpec& spec, xen::DomId id, Instance& board,
 }
 
 GuestDomain::~GuestDomain() {
+  leaving_ = true;
   devices_.clear();
   console_.reset();
   store_ring_.reset();
@@ -172,6 +176,37 @@ std::uint8_t* GuestDomain::frame(xen::Gfn gfn) {
 
 void GuestDomain::written(xen::Gfn gfn, std::size_t offset, std::size_t bytes) {
   board_.cpus().memory_written((gfn << xen::kPageBits) + offset, bytes);
+}
+
+/// Without translation a frame has the one address.
+bool GuestDomain::map(xen::Gfn gfn, std::uint8_t* page, bool writable) {
+  std::uint8_t* const at = mpu_ ? nullptr : frame(gfn);
+  if (!at) return false;
+  try {
+    return layer_.sharing.map(at, page, writable);
+  } catch (const std::exception& error) {
+    host_refused(error);
+    return false;
+  }
+}
+
+void GuestDomain::unmap(xen::Gfn gfn) {
+  try {
+    if (std::uint8_t* const at = frame(gfn)) layer_.sharing.unmap(at);
+  } catch (const std::exception& error) {
+    host_refused(error);
+  }
+}
+
+/// What follows would depend on the host.
+void GuestDomain::host_refused(const std::exception& error) {
+  spdlog::error("domain {}: {}", spec_.name, error.what());
+  if (!leaving_) board_.end(ExitReason::stuck, 0, error.what());
+}
+
+void GuestDomain::ended() {
+  domain_->grant_table().release_mappings();
+  layer_.store.shut_down(domain_->id());
 }
 
 void GuestDomain::raise_upcall(unsigned vcpu) {

@@ -2,6 +2,7 @@
 // PV back ends on the other.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 
 #include "models/uart/character_port.h"
 #include "sim/cpu/scheduler.h"
+#include "sim/machine/frame_sharing.h"
 #include "sim/machine/instance.h"
 #include "sim/machine/mpu_layer.h"
 #include "sim/trap/xen/block_backend.h"
@@ -24,13 +26,16 @@
 
 namespace trapline {
 
-/// What the domains of one machine share: the hypervisor, xenstored and the bridges.
+/// What the domains of one machine share: the hypervisor, xenstored, the bridges and what they map
+/// of one another.
 struct XenLayer {
-  explicit XenLayer(Clock& clock) : hypervisor(clock, xen::HypervisorConfig{}), store(clock) {}
+  XenLayer(Clock& clock, const xen::HypervisorConfig& config)
+      : hypervisor(clock, config), store(clock) {}
   xen::NetSwitch& bridge(const std::string& name);
 
   xen::Hypervisor hypervisor;
   xen::XenstoreServer store;
+  FrameSharing sharing;
   std::map<std::string, std::unique_ptr<xen::NetSwitch>> bridges;
 };
 
@@ -50,8 +55,9 @@ class GuestDomain final : private xen::DomainHost, private xen::DomainMemory, pr
   /// The physical CPU's MPU is given this domain's regions in place of those of `before`, which
   /// may be null. Returns the cycles that takes.
   std::uint64_t load_regions(unsigned vcpu, const GuestDomain* before);
-  /// Whoever watches xenstore learns that the domain is no longer.
-  void ended() { layer_.store.shut_down(domain_->id()); }
+  /// As the toolstack destroys a domain that has stopped: whoever watches xenstore learns of it,
+  /// and what it mapped of others is theirs again.
+  void ended();
   /// The end of the run.
   void flush();
 
@@ -65,6 +71,8 @@ class GuestDomain final : private xen::DomainHost, private xen::DomainMemory, pr
   // xen::DomainMemory
   std::uint8_t* frame(xen::Gfn gfn) override;
   void written(xen::Gfn gfn, std::size_t offset, std::size_t bytes) override;
+  bool map(xen::Gfn gfn, std::uint8_t* page, bool writable) override;
+  void unmap(xen::Gfn gfn) override;
 
   // xen::DomainHost
   bool read_virtual(unsigned vcpu, std::uint64_t va, void* to, std::size_t bytes) override {
@@ -85,6 +93,7 @@ class GuestDomain final : private xen::DomainHost, private xen::DomainMemory, pr
   void shut_down(xen::ShutdownReason reason) override;
   void console_line(const char* text, std::size_t length) override;
 
+  void host_refused(const std::exception& error);
   Cpu& cpu(unsigned vcpu) const { return board_.cpus().cpu(vcpu); }
   void connect_rings();
   void add_devices();
@@ -97,6 +106,7 @@ class GuestDomain final : private xen::DomainHost, private xen::DomainMemory, pr
   xen::Domain* domain_ = nullptr;
   std::optional<MpuLayerPlan> mpu_;
   std::vector<MemoryRange> memory_;  ///< The domain's, of an MPU machine's.
+  bool leaving_ = false;  ///< The run is over.
   std::unique_ptr<xen::XenstoreRing> store_ring_;
   std::unique_ptr<xen::ConsoleBackend> console_;
   std::vector<std::unique_ptr<xen::XenbusBackend>> devices_;

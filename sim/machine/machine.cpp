@@ -26,6 +26,12 @@ class DroppedOutput final : public CharacterPort {
   void transmit(std::uint8_t) override {}
 };
 
+xen::HypervisorConfig layer_config(const MachineConfig& machine) {
+  xen::HypervisorConfig config;
+  config.silo = machine.silo;
+  return config;
+}
+
 /// How one domain left.
 struct DomainEnd {
   ExitReason reason;
@@ -81,10 +87,14 @@ Machine::Assembly::Assembly(const MachineConfig& given_config, MachineHooks give
   for (Sink* sink : hooks.sinks) events.attach(*sink);
   for (DeviceRecorder* recorder : hooks.recorders) recorder->connect(events, timeline);
   if (config.domains.empty()) {
+    if (!config.silo) {
+      throw ImageError("", "a policy for domains is chosen, and there are none",
+                       "leave out --xsm; a hypervisor image is told by --xen-append xsm=dummy");
+    }
     add_board(config, ports());
   } else {
     check_domains(config);
-    layer = std::make_unique<XenLayer>(timeline);
+    layer = std::make_unique<XenLayer>(timeline, layer_config(config));
     for (const auto& [bridge, observer] : hooks.frames) layer->bridge(bridge).observe(*observer);
     if (mpu_of(config)) {
       for (const MemoryRange& bank : fvp_dram(ram_bytes_of(config))) {

@@ -135,6 +135,7 @@ void add_machine(FactList& facts, const MachineConfig& config) {
   if (config.hardware_counter) facts.add("counter", "hardware");
   if (config.semihosting) facts.add("semihosting", "on");
   if (config.skip_delay_loops) facts.add("skip-delay-loops", "on");
+  if (!config.silo) facts.add("xsm", "dummy");
 }
 
 void add_images(FactList& facts, const MachineConfig& config) {

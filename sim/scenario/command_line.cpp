@@ -105,7 +105,8 @@ constexpr std::array kOptions{
     OptionRow{"-M,--machine", "TYPE", kMachine,
               "The board: virt or fvp-baser. QEMU's gic-version= and virtualization= may follow",
               [](Scenario& s, Text v, unsigned) { apply_machine_option(s.machine, v); }},
-    OptionRow{"--cpu", "MODEL", kMachine, "cortex-a53, cortex-a57, cortex-a72, max; cortex-r82 (fvp-baser's)",
+    OptionRow{"--cpu", "MODEL", kMachine,
+              "cortex-a53, cortex-a57, cortex-a72, max; cortex-r82 (fvp-baser's)",
               [](Scenario& s, Text v, unsigned) { s.machine.cpu = v; }},
     OptionRow{"--gic", "2|3", kMachine, "Version of the interrupt controller",
               [](Scenario& s, Text v, unsigned) {
@@ -171,16 +172,18 @@ constexpr std::array kOptions{
     OptionRow{"--dom0", "KEY=VALUE,...", kXen,
               "kernel=F, initrd=F, append=TEXT, memory=SIZE, vcpus=N. ',,' is a comma in a value",
               [](Scenario& s, Text v, unsigned) { apply_dom0(xen_of(s), v); }},
-    OptionRow{"--domu", "KEY=VALUE,...", kXen,
-              "name=N first, then as --dom0, also dtb=F, vpl011=on|off, enhanced=on|off. Repeatable",
-              [](Scenario& s, Text v, unsigned) { apply_domu(xen_of(s), v); }},
+    OptionRow{
+        "--domu", "KEY=VALUE,...", kXen,
+        "name=N first, then as --dom0, also dtb=F, vpl011=on|off, enhanced=on|off. Repeatable",
+        [](Scenario& s, Text v, unsigned) { apply_domu(xen_of(s), v); }},
 
-    OptionRow{"--domain", "KEY=VALUE,...", kXen,
-              "A Xen guest with no hypervisor image: name=N first, kernel=F, initrd=F, append=TEXT, "
-              "memory=SIZE, vcpus=N, gic=2|3, dtb=F, disk=FILE|mem:SIZE[:ro|:write], "
-              "net=BRIDGE[@MAC], static-mem=ADDR:SIZE, msa=mpu|mmu, console=pv|vpl011, "
-              "vpl011=on|off. Repeatable",
-              [](Scenario& s, Text v, unsigned) { apply_domain(s.machine, v); }},
+    OptionRow{
+        "--domain", "KEY=VALUE,...", kXen,
+        "A Xen guest with no hypervisor image: name=N first, kernel=F, initrd=F, append=TEXT, "
+        "memory=SIZE, vcpus=N, gic=2|3, dtb=F, disk=FILE|mem:SIZE[:ro|:write], "
+        "net=BRIDGE[@MAC], static-mem=ADDR:SIZE, msa=mpu|mmu, console=pv|vpl011, "
+        "vpl011=on|off. Repeatable",
+        [](Scenario& s, Text v, unsigned) { apply_domain(s.machine, v); }},
     OptionRow{"--dom0less", "FILE", kXen,
               "Domains from a device tree for Xen; their modules are the files of --load F@ADDR",
               [](Scenario& s, Text v, unsigned) { s.dom0less = v; }},
@@ -188,9 +191,13 @@ constexpr std::array kOptions{
               "How domains' vCPUs share the CPUs of -smp: null, rr,slice=TIME, or "
               "arinc653,table=DOMAIN:TIME/...; switch-cycles=N",
               [](Scenario& s, Text v, unsigned) { s.machine.scheduler = parse_scheduler(v); }},
+    OptionRow{"--xsm", "silo|dummy", kXen,
+              "Whom such domains may speak with: domain 0 alone (the default), or one another",
+              [](Scenario& s, Text v, unsigned) { s.machine.silo = parse_silo(v); }},
 
     OptionRow{"--uart", "[N=]WHERE", kInput,
-              "stdio, lines, null, pty or file:PATH for UART N (0 if not said). Repeatable", apply_uart},
+              "stdio, lines, null, pty or file:PATH for UART N (0 if not said). Repeatable",
+              apply_uart},
     OptionRow{"--interactive", "", kInput,
               "The keyboard is the input; scripts, expectations and the file's limits rest",
               [](Scenario& s, Text, unsigned) { s.interactive = true; }},
@@ -232,10 +239,11 @@ constexpr std::array kOptions{
     OptionRow{"--profile", "FILE[,every=CYCLES]", kRun,
               "Where the time went: folded stacks (FILE.folded), else a table of functions",
               [](Scenario& s, Text v, unsigned) { s.profile = parse_profile(v); }},
-    OptionRow{"--symbols", "FILE[,el=N][,vmid=N][,offset=N]", kRun,
-              "Symbols for reports: an ELF, or a System.map; of the code at that level, in that VM, "
-              "moved by so much. Repeatable; those of ELF images are known",
-              [](Scenario& s, Text v, unsigned) { s.symbols.push_back(parse_symbols(v)); }},
+    OptionRow{
+        "--symbols", "FILE[,el=N][,vmid=N][,offset=N]", kRun,
+        "Symbols for reports: an ELF, or a System.map; of the code at that level, in that VM, "
+        "moved by so much. Repeatable; those of ELF images are known",
+        [](Scenario& s, Text v, unsigned) { s.symbols.push_back(parse_symbols(v)); }},
     OptionRow{"--record-device", "DEVICE=FILE,...", kRun,
               "Record all that passes between gic, timer, mpu or pl011 and the machine, for 'trace "
               "replay'. Repeatable",

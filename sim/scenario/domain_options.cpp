@@ -199,6 +199,12 @@ std::vector<SchedulerSpec::Window> parse_table(std::string_view text) {
 
 }  // namespace
 
+bool parse_silo(std::string_view text) {
+  if (text == "silo") return true;
+  if (text == "dummy") return false;
+  throw std::invalid_argument(fmt::format("'{}' is not one of silo, dummy", text));
+}
+
 SchedulerSpec parse_scheduler(std::string_view text) {
   using Policy = SchedulerSpec::Policy;
   SchedulerSpec spec;

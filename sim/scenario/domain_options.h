@@ -28,5 +28,7 @@ void apply_domain(MachineConfig& machine, std::string_view text);
 /// `--sched null`, `rr,slice=TIME` or `arinc653,table=DOMAIN:TIME/DOMAIN.VCPU:TIME/idle:TIME`, each
 /// with switch-cycles=N. `table1=` is CPU 1's, and so on.
 SchedulerSpec parse_scheduler(std::string_view text);
+/// "silo" or "dummy", Xen's names of these policies: whether domains are kept from one another.
+bool parse_silo(std::string_view text);
 
 }  // namespace trapline

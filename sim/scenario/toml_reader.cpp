@@ -285,6 +285,9 @@ Scenario read_root(TomlTable& root, const std::string& path, const Environment& 
   if (auto v = root.text("scheduler")) {
     root.located("scheduler", [&] { scenario.machine.scheduler = parse_scheduler(*v); });
   }
+  if (auto v = root.text("xsm")) {
+    root.located("xsm", [&] { scenario.machine.silo = parse_silo(*v); });
+  }
   read_uarts(root, scenario);
   if (auto v = root.table("limits")) read_limits(*v, scenario.limits);
   if (auto v = root.table("expect")) read_expect(*v, scenario);

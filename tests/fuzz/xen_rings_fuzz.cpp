@@ -64,6 +64,11 @@ class Rig final : private CharacterPort {
     client.write(disk->frontend() + "/state", value);
     client.write(net->frontend() + "/state", value);
   }
+  // The front end takes IPv4's, IPv6's, both or neither when it connects anew.
+  void segments(unsigned of) {
+    client.write(net->frontend() + "/feature-gso-tcpv4", std::uint64_t{of & 1u});
+    client.write(net->frontend() + "/feature-gso-tcpv6", std::uint64_t{of >> 1});
+  }
   void advance() { timeline.advance_to(timeline.now() + 50'000'000); }
 
   Timeline timeline;
@@ -89,6 +94,18 @@ void put_entry(Rig& rig, Gfn gfn, std::size_t bytes, std::uint32_t count,
   std::uint8_t* at = rig.guest.frame(gfn) + 64 + producer % count * bytes;
   std::copy(entry.begin(), entry.end(), at);
   rig.guest.set_word(gfn, 0, producer + 1);
+}
+
+// Some of them claim to be TCP packets that are to be segmented, and some are.
+NetFrame frame_from_wire(std::uint8_t what, fuzz::Input& input) {
+  NetFrame frame{.bytes = std::vector<std::uint8_t>(14 + input.number(2) % 9000, what)};
+  if (what & 64) {
+    frame.segment_bytes = static_cast<std::uint16_t>(input.number(2));
+    frame.checksum_blank = frame.validated = true;
+    const std::span<const std::uint8_t> headers = input.take(80);
+    std::copy_n(headers.begin(), std::min(headers.size(), frame.bytes.size()), frame.bytes.begin());
+  }
+  return frame;
 }
 
 void step(Rig& rig, fuzz::Input& input) {
@@ -125,8 +142,8 @@ void step(Rig& rig, fuzz::Input& input) {
     case 6:
       if (what & 8) return rig.state(what >> 4);
       if (what & 16) return rig.connect();
-      return rig.network.send(rig.wire,
-                              {std::vector<std::uint8_t>(14 + input.number(2) % 9000, what)});
+      if (what & 32) return rig.segments(what >> 6);
+      return rig.network.send(rig.wire, frame_from_wire(what, input));
     default:
       rig.advance();
   }

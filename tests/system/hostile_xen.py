@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A domain that throws random hypercalls, grants, events, rings and xenstore messages at the trap layer,
-beside one that does its work: hostile_xen.py TRAPLINE FOLDER [--seeds N] [--calls N].
+"""Two domains that throw random hypercalls, grants, events, rings and xenstore messages at the trap layer
+and map each other's pages, beside one that does its work: hostile_xen.py TRAPLINE FOLDER [--seeds N] [--calls N].
 
 The simulator must end the run by itself, quickly and in little memory, and the innocent domain must say
 exactly what it says alone, whatever the seed. A report of a sanitizer is a failure.
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 
-MAX_MIB = 600           # Two engines, which keep 128 MiB of translations each.
+MAX_MIB = 800           # Three engines, which keep 128 MiB of translations each.
 MAX_STDERR = 200_000
 SECONDS = 120
 BAD = ("AddressSanitizer", "runtime error", "LeakSanitizer", "internal error", "execution engine",
@@ -21,15 +21,17 @@ BAD = ("AddressSanitizer", "runtime error", "LeakSanitizer", "internal error", "
 
 
 def run(trapline, image, seed, calls, gic, folder):
-    """Exit code, what the innocent domain said, standard error, MiB. No hostile domain for seed None."""
+    """Exit code, what the innocent domain said, standard error, MiB. No hostile domains for seed None."""
     console = pathlib.Path(folder) / "innocent"
     common = f"kernel={image},memory=32M,gic={gic},console=vpl011"
     command = [trapline, "run", "--domain", f"name=innocent,{common},append=role=innocent"]
     if seed is not None:
-        command += ["--domain", f"name=hostile,{common},append=seed={seed} calls={calls}"]
+        for name, own in ("hostile", seed), ("worse", seed + 1000):
+            command += ["--domain", f"name={name},{common},append=seed={own} calls={calls}"]
+        command += ["--xsm", "dummy"]
     command += ["--uart", f"0=file:{console}", "--limit-time", "50ms", "--batch"]
     if seed is not None:
-        command += ["--uart", "1=null"]
+        command += ["--uart", "1=null", "--uart", "2=null"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, preexec_fn=lambda: resource.setrlimit(
                                    resource.RLIMIT_CPU, (SECONDS, SECONDS + 1)))
@@ -44,7 +46,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("trapline", type=os.path.abspath)
     parser.add_argument("guests", type=pathlib.Path)
-    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--calls", type=int, default=2000)
     arguments = parser.parse_args()
     image = arguments.guests / "hostile_domain.bin"

@@ -203,6 +203,14 @@ TEST(CommandLine, RowsAreReadyForTheHelp) {
   }
 }
 
+TEST(CommandLine, DomainsSpeakWithOneAnotherIfToldSo) {
+  EXPECT_TRUE(parse({"--domain", "kernel=a"}).machine.silo);
+  EXPECT_FALSE(parse({"--domain", "kernel=a", "--xsm", "dummy"}).machine.silo);
+  EXPECT_TRUE(parse({"--domain", "kernel=a", "--xsm", "silo"}).machine.silo);
+  EXPECT_EQ(error_of({"--domain", "kernel=a", "--xsm", "flask"}),
+            "--xsm: 'flask' is not one of silo, dummy");
+}
+
 TEST(KeyValueList, SplitsAndUnescapes) {
   const auto list = parse_key_value_list("a=1,b=x=y,,z,c=");
   ASSERT_EQ(list.size(), 3u);

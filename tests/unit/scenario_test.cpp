@@ -356,6 +356,13 @@ TEST(Units, ParsesCountsAndAddresses) {
   }
 }
 
+TEST(ScenarioFile, XsmIsAPolicyOfXen) {
+  EXPECT_TRUE(read("").machine.silo);
+  EXPECT_FALSE(read("xsm = \"dummy\"").machine.silo);
+  EXPECT_NE(error_of("xsm = \"flask\"").find("'flask' is not one of silo, dummy"),
+            std::string::npos);
+}
+
 TEST(Units, FormatsDurations) {
   EXPECT_EQ(format_duration(0), "0 ps");
   EXPECT_EQ(format_duration(1'500), "1.500 ns");

@@ -20,7 +20,7 @@ GrantStatus map_page(Call& call, Domain& granter, const GnttabMapGrantRef& op) {
     return GrantStatus::okay;
   }
   call.hypervisor.say_once(call.domain, call.vcpu,
-                           "map_grant_ref: this machine cannot show a page at two addresses");
+                           "map_grant_ref: this machine cannot show another page there");
   return GrantStatus::general_error;
 }
 

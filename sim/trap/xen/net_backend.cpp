@@ -14,14 +14,16 @@ namespace {
 // netif.h.
 constexpr std::size_t kTxEntryBytes = 12, kRxEntryBytes = 8;
 constexpr std::uint16_t kTxCsumBlank = 1, kTxDataValidated = 2, kTxMoreData = 4, kTxExtraInfo = 8;
-constexpr std::uint16_t kRxDataValidated = 1, kRxCsumBlank = 2, kRxMoreData = 4;
+constexpr std::uint16_t kRxDataValidated = 1, kRxCsumBlank = 2, kRxMoreData = 4, kRxExtraInfo = 8;
 constexpr std::uint8_t kExtraGso = 1, kExtraTypes = 5, kExtraMore = 1;
+constexpr std::uint8_t kGsoTcpv4 = 1, kGsoTcpv6 = 2;
 constexpr std::int16_t kOkay = 0, kError = -1, kNull = 1;
 constexpr unsigned kMostSlots = 18;  // XEN_NETIF_NR_SLOTS_MIN
 
 constexpr std::size_t kEthernetHeader = 14, kVlanTag = 4;
-// Frames that wait for the front end's buffers; later ones are lost, as on a wire.
-constexpr std::size_t kMostWaiting = 256;
+// Frames that wait for the front end's buffers; later ones are lost, as on a wire. The bytes are
+// those of netback's XENVIF_RX_QUEUE_BYTES, half a ring of pages.
+constexpr std::size_t kMostWaiting = 256, kMostWaitingBytes = 128 * kPageBytes;
 
 }  // namespace
 
@@ -46,8 +48,8 @@ void NetBackend::publish() {
     store_.write(backend() + "/" + name, value);
   };
   put("feature-sg", 1);
-  put("feature-gso-tcpv4", 0);
-  put("feature-gso-tcpv6", 0);
+  put("feature-gso-tcpv4", 1);
+  put("feature-gso-tcpv6", 1);
   put("feature-ipv6-csum-offload", 1);
   put("feature-rx-copy", 1);
   put("feature-rx-flip", 0);
@@ -67,6 +69,8 @@ bool NetBackend::check_features(std::string& problem) {
   scatter_ = front_flag("feature-sg");
   fill_checksums_ = front_flag("feature-no-csum-offload");
   fill_ipv6_checksums_ = !front_flag("feature-ipv6-csum-offload");
+  segments_ipv4_ = scatter_ && !fill_checksums_ && front_flag("feature-gso-tcpv4");
+  segments_ipv6_ = scatter_ && !fill_ipv6_checksums_ && front_flag("feature-gso-tcpv6");
   return problem.empty();
 }
 
@@ -111,6 +115,7 @@ void NetBackend::disconnect() {
   tx_ = BackRing();
   rx_ = BackRing();
   waiting_.clear();
+  waiting_bytes_ = 0;
 }
 
 void NetBackend::on_transmit() {
@@ -154,10 +159,17 @@ bool NetBackend::take_extras(std::uint32_t available, std::uint32_t& at, TxPacke
     if (at >= available) return false;
     tx_.peek(at++, extra);
     if (extra[0] == 0 || extra[0] >= kExtraTypes) return false;
-    if (extra[0] == kExtraGso) packet.gso = true;
+    if (extra[0] == kExtraGso && !take_segmentation(extra, packet)) return false;
     ++packet.extras;
   } while (extra[1] & kExtraMore);
   return true;
+}
+
+// False: no size, or a type that was not offered.
+bool NetBackend::take_segmentation(std::span<const std::uint8_t> extra, TxPacket& packet) {
+  packet.segment_bytes = get_le<std::uint16_t>(extra.data() + 2);
+  packet.ipv6 = extra[4] == kGsoTcpv6;
+  return packet.segment_bytes != 0 && (extra[4] == kGsoTcpv4 || extra[4] == kGsoTcpv6);
 }
 
 // The first slot has the size of the whole packet. False if this is no packet: a slot is missing,
@@ -199,18 +211,33 @@ std::int16_t NetBackend::transmit(const TxPacket& packet) {
   const std::uint16_t flags = packet.slots.front().flags;
   frame.checksum_blank = flags & kTxCsumBlank;
   frame.validated = flags & (kTxCsumBlank | kTxDataValidated);
-  // Segmentation was not offered.
-  if (packet.bad || packet.gso || !copy_in(packet, frame) || frame.bytes.size() < kEthernetHeader) {
+  if (packet.bad || !copy_in(packet, frame) || frame.bytes.size() < kEthernetHeader) {
     ++counts_.errors;
     return kError;
   }
-  if (frame.bytes.size() > options_.mtu + kEthernetHeader + kVlanTag) {
+  if (!may_pass(packet, frame)) {
     ++counts_.dropped;
     return kOkay;
   }
   ++counts_.sent;
   network_.send(*this, std::move(frame));
   return kOkay;
+}
+
+// What is too long for the network is lost, and what is to be segmented and is no such packet.
+bool NetBackend::may_pass(const TxPacket& packet, NetFrame& frame) const {
+  if (packet.segment_bytes == 0) {
+    return frame.bytes.size() <= options_.mtu + kEthernetHeader + kVlanTag;
+  }
+  const auto layout = tcp_layout(frame.bytes);
+  if (!layout || layout->ipv6 != packet.ipv6) return false;
+  if (layout->payload - layout->ip + packet.segment_bytes > options_.mtu) return false;
+  frame.bytes.resize(layout->end);
+  frame.segment_bytes = packet.segment_bytes;
+  // Some senders forget to say that it is.
+  if (!frame.checksum_blank) blank_checksum(frame.bytes);
+  frame.checksum_blank = frame.validated = true;
+  return true;
 }
 
 void NetBackend::answer(const TxPacket& packet, std::int16_t status) {
@@ -231,65 +258,99 @@ void NetBackend::resume() {
 }
 
 void NetBackend::receive(const NetFrame& frame) {
+  if (frame.segment_bytes != 0 && !takes_segments(frame)) {
+    for (std::vector<std::uint8_t>& segment : segment_tcp(frame.bytes, frame.segment_bytes)) {
+      wait_for_buffers({.bytes = std::move(segment), .validated = true});
+    }
+  } else {
+    wait_for_buffers(frame);
+  }
+  on_receive();
+}
+
+bool NetBackend::takes_segments(const NetFrame& frame) const {
+  return is_ipv6(frame.bytes) ? segments_ipv6_ : segments_ipv4_;
+}
+
+void NetBackend::wait_for_buffers(NetFrame frame) {
   const bool fits = scatter_ || frame.bytes.size() <= kPageBytes;
-  if (state() != XenbusState::connected || halted_ || !rx_.attached() || !fits ||
-      waiting_.size() >= kMostWaiting) {
+  const bool room = waiting_.size() < kMostWaiting && waiting_bytes_ < kMostWaitingBytes;
+  if (state() != XenbusState::connected || halted_ || !rx_.attached() || !fits || !room) {
     ++counts_.dropped;
     return;
   }
-  waiting_.push_back(frame);
-  NetFrame& mine = waiting_.back();
   const bool fill =
-      fill_checksums_ || (fill_ipv6_checksums_ && mine.checksum_blank && is_ipv6(mine.bytes));
-  if (mine.checksum_blank && fill) {
-    fill_checksum(mine.bytes);
-    mine.checksum_blank = mine.validated = false;
+      fill_checksums_ || (fill_ipv6_checksums_ && frame.checksum_blank && is_ipv6(frame.bytes));
+  if (frame.checksum_blank && fill) {
+    fill_checksum(frame.bytes);
+    frame.checksum_blank = frame.validated = false;
   }
-  on_receive();
+  waiting_bytes_ += frame.bytes.size();
+  waiting_.push_back(std::move(frame));
+}
+
+// A page each, and one that says how it is segmented.
+std::uint32_t NetBackend::slots_of(const NetFrame& frame) {
+  const std::size_t pages = (frame.bytes.size() + kPageBytes - 1) / kPageBytes;
+  return static_cast<std::uint32_t>(pages + (frame.segment_bytes != 0 ? 1 : 0));
 }
 
 void NetBackend::on_receive() {
   bool broken = false;
   while (!halted_ && rx_.attached() && !waiting_.empty()) {
-    const auto slots =
-        static_cast<std::uint32_t>((waiting_.front().bytes.size() + kPageBytes - 1) / kPageBytes);
-    if (rx_.available(broken) < slots) {
+    if (rx_.available(broken) < slots_of(waiting_.front())) {
       rx_.ask_for_more();
       break;
     }
-    deliver(waiting_.front(), slots);
+    deliver(waiting_.front());
+    waiting_bytes_ -= waiting_.front().bytes.size();
     waiting_.pop_front();
   }
   if (broken) halt("receive");
   if (rx_.attached() && rx_.push()) rx_channel().notify();
 }
 
-void NetBackend::deliver(const NetFrame& frame, std::uint32_t slots) {
-  std::span<const std::uint8_t> rest(frame.bytes);
+void NetBackend::deliver(const NetFrame& frame) {
+  std::uint16_t first = 0;
+  if (frame.checksum_blank) first |= kRxCsumBlank | kRxDataValidated;
+  if (frame.validated) first |= kRxDataValidated;
+  if (frame.segment_bytes != 0) first |= kRxExtraInfo;
   bool whole = true;
-  for (std::uint32_t n = 0; n < slots; ++n) {
-    std::array<std::uint8_t, kRxEntryBytes> request;
-    rx_.peek(0, request);
-    rx_.consume(1);
-    const auto part = rest.first(std::min(rest.size(), kPageBytes));
-    rest = rest.subspan(part.size());
-    const auto page = guest_.grants.map(get_le<std::uint32_t>(request.data() + 4), true);
-    if (page) {
-      std::memcpy(page->bytes(), part.data(), part.size());
-      page->written(0, part.size());
-    }
-    whole = whole && page;
-    std::uint16_t flags = rest.empty() ? 0 : kRxMoreData;
-    if (n == 0 && frame.checksum_blank) flags |= kRxCsumBlank | kRxDataValidated;
-    if (n == 0 && frame.validated) flags |= kRxDataValidated;
-    std::array<std::uint8_t, kRxEntryBytes> response{};
-    std::copy_n(request.begin(), 2, response.begin());  // The id.
-    put_le(response.data() + 4, flags);
-    put_le(response.data() + 6,
-           page ? static_cast<std::uint16_t>(part.size()) : static_cast<std::uint16_t>(kError));
-    rx_.respond(response);
+  for (std::size_t at = 0; at < frame.bytes.size(); at += kPageBytes) {
+    const std::size_t size = std::min(frame.bytes.size() - at, kPageBytes);
+    std::uint16_t flags = at == 0 ? first : 0;
+    if (at + size < frame.bytes.size()) flags |= kRxMoreData;
+    whole &= deliver_part({frame.bytes.data() + at, size}, flags);
+    if (flags & kRxExtraInfo) deliver_segmentation(frame);
   }
   ++(whole ? counts_.received : counts_.errors);
+}
+
+bool NetBackend::deliver_part(std::span<const std::uint8_t> part, std::uint16_t flags) {
+  std::array<std::uint8_t, kRxEntryBytes> request;
+  rx_.peek(0, request);
+  rx_.consume(1);
+  const auto page = guest_.grants.map(get_le<std::uint32_t>(request.data() + 4), true);
+  if (page) {
+    std::memcpy(page->bytes(), part.data(), part.size());
+    page->written(0, part.size());
+  }
+  std::array<std::uint8_t, kRxEntryBytes> response{};
+  std::copy_n(request.begin(), 2, response.begin());  // The id.
+  put_le(response.data() + 4, flags);
+  put_le(response.data() + 6,
+         page ? static_cast<std::uint16_t>(part.size()) : static_cast<std::uint16_t>(kError));
+  rx_.respond(response);
+  return page != nullptr;
+}
+
+// struct xen_netif_extra_info, in the place of a response.
+void NetBackend::deliver_segmentation(const NetFrame& frame) {
+  rx_.consume(1);
+  std::array<std::uint8_t, kRxEntryBytes> extra{kExtraGso};
+  put_le(extra.data() + 2, frame.segment_bytes);
+  extra[4] = is_ipv6(frame.bytes) ? kGsoTcpv6 : kGsoTcpv4;
+  rx_.respond(extra);
 }
 
 }  // namespace trapline::xen

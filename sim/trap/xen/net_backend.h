@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,8 +21,8 @@ struct NetOptions {
   unsigned mtu = 1500;
 };
 
-/// netback in copy mode with one pair of rings: scatter-gather both ways, blank checksums both
-/// ways, no segmentation offload.
+/// netback in copy mode with one pair of rings: scatter-gather, blank checksums and TCP packets
+/// that are still to be segmented, both ways.
 class NetBackend final : public XenbusBackend, private NetPort {
  public:
   NetBackend(const GuestPorts& guest, XenstoreServer& server, NetSwitch& network,
@@ -44,8 +45,9 @@ class NetBackend final : public XenbusBackend, private NetPort {
   struct TxPacket {
     std::vector<TxSlot> slots;
     unsigned extras = 0;
-    bool gso = false;
-    bool bad = false;  // Dropped, with an error for an answer.
+    std::uint16_t segment_bytes = 0;  // 0: not to be segmented.
+    bool ipv6 = false;                // What it is segmented as.
+    bool bad = false;                 // Dropped, with an error for an answer.
   };
 
   bool connect(std::string& problem) override;
@@ -60,13 +62,20 @@ class NetBackend final : public XenbusBackend, private NetPort {
   void on_transmit();
   bool take_packet(std::uint32_t available, TxPacket& packet);
   bool take_extras(std::uint32_t available, std::uint32_t& at, TxPacket& packet);
+  static bool take_segmentation(std::span<const std::uint8_t> extra, TxPacket& packet);
   TxSlot tx_slot(std::uint32_t ahead) const;
   bool copy_in(const TxPacket& packet, NetFrame& frame);
   std::int16_t transmit(const TxPacket& packet);
+  bool may_pass(const TxPacket& packet, NetFrame& frame) const;
   void answer(const TxPacket& packet, std::int16_t status);
   void on_receive();
   void halt(const char* ring);
-  void deliver(const NetFrame& frame, std::uint32_t slots);
+  void wait_for_buffers(NetFrame frame);
+  bool takes_segments(const NetFrame& frame) const;
+  static std::uint32_t slots_of(const NetFrame& frame);
+  void deliver(const NetFrame& frame);
+  bool deliver_part(std::span<const std::uint8_t> part, std::uint16_t flags);
+  void deliver_segmentation(const NetFrame& frame);
   BackendChannel& rx_channel() { return rx_channel_ ? *rx_channel_ : *tx_channel_; }
 
   NetSwitch& network_;
@@ -74,8 +83,10 @@ class NetBackend final : public XenbusBackend, private NetPort {
   BackRing tx_, rx_;
   std::unique_ptr<BackendChannel> tx_channel_, rx_channel_;  // rx_channel_ empty: one for both.
   bool scatter_ = false, fill_checksums_ = false, fill_ipv6_checksums_ = false;
+  bool segments_ipv4_ = false, segments_ipv6_ = false;
   bool halted_ = false;
   std::deque<NetFrame> waiting_;  // For requests of the front end.
+  std::size_t waiting_bytes_ = 0;
   Counts counts_;
 };
 

@@ -1,6 +1,6 @@
 #include "sim/trap/xen/net_checksum.h"
 
-#include <optional>
+#include <algorithm>
 
 namespace trapline::xen {
 namespace {
@@ -61,6 +61,60 @@ std::optional<Transport> ipv6(std::span<std::uint8_t> packet) {
   return Transport{packet[6], packet.subspan(40, length), packet.subspan(8, 32)};
 }
 
+void put_big16(std::uint8_t* at, std::uint32_t value) {
+  at[0] = static_cast<std::uint8_t>(value >> 8);
+  at[1] = static_cast<std::uint8_t>(value);
+}
+
+std::optional<Transport> transport(std::span<std::uint8_t> frame) {
+  const auto found = network(frame);
+  if (!found || (found->type != kIpv4 && found->type != kIpv6)) return std::nullopt;
+  const auto packet = frame.subspan(found->header);
+  return found->type == kIpv4 ? ipv4(packet) : ipv6(packet);
+}
+
+struct Checksum {
+  Transport of;
+  std::uint8_t* field;
+  std::uint32_t pseudo_header;  // Its sum.
+};
+
+std::optional<Checksum> checksum(std::span<std::uint8_t> frame) {
+  const auto found = transport(frame);
+  if (!found || (found->protocol != kTcp && found->protocol != kUdp)) return std::nullopt;
+  const std::size_t field = found->protocol == kTcp ? 16 : 6;
+  if (found->segment.size() < field + 2) return std::nullopt;
+  const auto length = static_cast<std::uint32_t>(found->segment.size());
+  return Checksum{*found, found->segment.data() + field,
+                  sum(found->addresses, found->protocol + length)};
+}
+
+constexpr std::uint8_t kFin = 1, kPsh = 8, kCwr = 0x80;
+
+/// Makes the headers of `segment`, a copy of those of the whole, its own (RFC 9293, 3.1).
+void write_headers(std::vector<std::uint8_t>& segment, const TcpLayout& whole, std::size_t number,
+                   std::size_t offset, bool last) {
+  std::uint8_t* const ip = segment.data() + whole.ip;
+  const std::size_t length = segment.size() - whole.ip;
+  if (whole.ipv6) {
+    put_big16(ip + 4, static_cast<std::uint32_t>(length - 40));
+  } else {
+    put_big16(ip + 2, static_cast<std::uint32_t>(length));
+    const std::uint32_t id = static_cast<std::uint32_t>(ip[4] << 8 | ip[5]);
+    put_big16(ip + 4, id + static_cast<std::uint32_t>(number));
+    put_big16(ip + 10, 0);
+    put_big16(ip + 10, ~sum({ip, whole.tcp - whole.ip}, 0));
+  }
+  std::uint8_t* const tcp = segment.data() + whole.tcp;
+  std::uint32_t sequence = 0;
+  for (unsigned n = 0; n < 4; ++n) sequence = sequence << 8 | tcp[4 + n];
+  sequence += static_cast<std::uint32_t>(offset);
+  put_big16(tcp + 4, sequence >> 16);
+  put_big16(tcp + 6, sequence);
+  if (!last) tcp[13] = static_cast<std::uint8_t>(tcp[13] & ~(kFin | kPsh));
+  if (number != 0) tcp[13] = static_cast<std::uint8_t>(tcp[13] & ~kCwr);
+}
+
 }  // namespace
 
 bool is_ipv6(std::span<const std::uint8_t> frame) {
@@ -69,23 +123,57 @@ bool is_ipv6(std::span<const std::uint8_t> frame) {
 }
 
 bool fill_checksum(std::span<std::uint8_t> frame) {
-  const auto found = network(frame);
-  if (!found || (found->type != kIpv4 && found->type != kIpv6)) return false;
-  const auto packet = frame.subspan(found->header);
-  const auto transport = found->type == kIpv4 ? ipv4(packet) : ipv6(packet);
-  if (!transport || (transport->protocol != kTcp && transport->protocol != kUdp)) return false;
-  const std::size_t field = transport->protocol == kTcp ? 16 : 6;
-  const auto segment = transport->segment;
-  if (segment.size() < field + 2) return false;
-  segment[field] = segment[field + 1] = 0;
-  std::uint32_t total = sum(transport->addresses, transport->protocol);
-  total += static_cast<std::uint32_t>(segment.size());
-  auto checksum = static_cast<std::uint16_t>(~sum(segment, total));
+  const auto found = checksum(frame);
+  if (!found) return false;
+  put_big16(found->field, 0);
+  auto value = static_cast<std::uint16_t>(~sum(found->of.segment, found->pseudo_header));
   // RFC 768: zero would say that there is none.
-  if (checksum == 0 && transport->protocol == kUdp) checksum = 0xffff;
-  segment[field] = static_cast<std::uint8_t>(checksum >> 8);
-  segment[field + 1] = static_cast<std::uint8_t>(checksum);
+  if (value == 0 && found->of.protocol == kUdp) value = 0xffff;
+  put_big16(found->field, value);
   return true;
+}
+
+bool blank_checksum(std::span<std::uint8_t> frame) {
+  const auto found = checksum(frame);
+  if (!found) return false;
+  put_big16(found->field, found->pseudo_header);
+  return true;
+}
+
+std::optional<TcpLayout> tcp_layout(std::span<const std::uint8_t> frame) {
+  // Nothing is written through it.
+  const std::span<std::uint8_t> bytes(const_cast<std::uint8_t*>(frame.data()), frame.size());
+  const auto found = transport(bytes);
+  if (!found || found->protocol != kTcp || found->segment.size() < 20) return std::nullopt;
+  const std::size_t header = (found->segment[12] >> 4) * 4u;
+  if (header < 20 || header > found->segment.size()) return std::nullopt;
+  TcpLayout layout;
+  layout.ipv6 = is_ipv6(frame);
+  layout.ip = network(frame)->header;
+  layout.tcp = static_cast<std::size_t>(found->segment.data() - frame.data());
+  layout.payload = layout.tcp + header;
+  layout.end = layout.tcp + found->segment.size();
+  return layout;
+}
+
+std::vector<std::vector<std::uint8_t>> segment_tcp(std::span<const std::uint8_t> frame,
+                                                   std::size_t payload) {
+  std::vector<std::vector<std::uint8_t>> segments;
+  const auto whole = tcp_layout(frame);
+  if (!whole) return segments;
+  const std::size_t bytes = whole->end - whole->payload;
+  std::size_t done = 0;
+  do {
+    const std::size_t part = std::min(payload, bytes - done);
+    std::vector<std::uint8_t> segment(frame.begin(), frame.begin() + whole->payload);
+    const auto from = frame.subspan(whole->payload + done, part);
+    segment.insert(segment.end(), from.begin(), from.end());
+    write_headers(segment, *whole, segments.size(), done, done + part == bytes);
+    fill_checksum(segment);
+    segments.push_back(std::move(segment));
+    done += part;
+  } while (done < bytes);
+  return segments;
 }
 
 }  // namespace trapline::xen

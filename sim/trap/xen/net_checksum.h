@@ -1,8 +1,11 @@
-// Checksums that a sender left to the hardware.
+// What a sender leaves to the hardware: checksums, and cutting TCP packets up.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <vector>
 
 namespace trapline::xen {
 
@@ -10,7 +13,25 @@ namespace trapline::xen {
 /// carries neither, is a later fragment, or ends too early; it is then unchanged.
 bool fill_checksum(std::span<std::uint8_t> frame);
 
+/// As a sender leaves it that leaves the checksum to the hardware: the sum of the pseudo-header
+/// alone stands in its place. False as above.
+bool blank_checksum(std::span<std::uint8_t> frame);
+
 /// The frame carries IPv6.
 bool is_ipv6(std::span<const std::uint8_t> frame);
+
+/// Where the parts of a TCP packet are, from the start of the frame. What is behind `end` is
+/// padding.
+struct TcpLayout {
+  bool ipv6 = false;
+  std::size_t ip = 0, tcp = 0, payload = 0, end = 0;
+};
+/// Nothing if the frame carries no TCP, is a fragment, or ends too early.
+std::optional<TcpLayout> tcp_layout(std::span<const std::uint8_t> frame);
+
+/// The segments, with `payload` bytes each (not 0) but for the last, that hardware makes of one
+/// large TCP packet; their checksums are filled in. None if there is no tcp_layout().
+std::vector<std::vector<std::uint8_t>> segment_tcp(std::span<const std::uint8_t> frame,
+                                                   std::size_t payload);
 
 }  // namespace trapline::xen

@@ -26,6 +26,9 @@ struct NetFrame {
   std::vector<std::uint8_t> bytes;
   bool checksum_blank = false;  ///< The TCP or UDP checksum is still to be filled in.
   bool validated = false;       ///< The sender vouches for the checksum.
+  /// A TCP packet that is to be cut into segments with so many bytes of payload; 0: it is not. Its
+  /// checksum is blank.
+  std::uint16_t segment_bytes = 0;
 };
 
 /// Where a frame can go.

@@ -29,7 +29,8 @@ class DomainMemory {
   virtual ~DomainMemory() = default;
   /// The host's bytes of a frame that is RAM of the domain (the region that its device tree sets
   /// aside for the grant table included); nullptr for any other. Valid until the frame is mapped
-  /// anew or unmapped. Two frames that map() made one return the same bytes.
+  /// anew or unmapped. Two frames that map() made one hold the same bytes, not always at one
+  /// address.
   virtual std::uint8_t* frame(Gfn gfn) = 0;
   /// Must be called after bytes of a frame were changed through frame(), so that code in it is
   /// translated anew.
