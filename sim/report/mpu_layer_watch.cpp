@@ -41,8 +41,8 @@ std::optional<MpuLayerFacts> mpu_layer_facts(
         std::from_chars(value.data() + at + 14, value.data() + value.size(), found.switch_cycles);
       }
     } else if (name.starts_with(kGuest)) {
-      // "guest.NAME", then "guest.NAME.KEY". A name may have dots and look like such a key, but only
-      // a guest's own fact has this value.
+      // "guest.NAME", then "guest.NAME.KEY". A name may have dots and look like such a key, but
+      // only a guest's own fact has this value.
       const std::string rest = name.substr(kGuest.size());
       MpuLayerFacts::Guest* last = found.guests.empty() ? nullptr : &found.guests.back();
       if (is_guest(value)) {
