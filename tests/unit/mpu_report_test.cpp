@@ -260,9 +260,8 @@ TEST_F(MpuReportTest, GuestsOfAnotherCpuDoNotRewriteTheSlotsOfThisOne) {
   unmap(1);
   at(200);
   Mpu second({}, 1, &hub_);
-  for (const auto& [name, value] : {std::pair{reg::PRSELR_EL2, 1u},
-                                    {reg::PRBAR_EL2, 0x200006u},
-                                    {reg::PRLAR_EL2, 0x2fffc1u}}) {
+  for (const auto& [name, value] :
+       {std::pair{reg::PRSELR_EL2, 1u}, {reg::PRBAR_EL2, 0x200006u}, {reg::PRLAR_EL2, 0x2fffc1u}}) {
     ASSERT_EQ(second.write(name, {.el = El::el2}, value), SysRegStatus::ok);
   }
   enter(2, 1);
