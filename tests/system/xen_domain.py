@@ -151,6 +151,24 @@ class Scheduling(Small):
         self.assertRegex(done.stderr, r"^trapline: .*2 vCPUs and 1 CPUs; raise -smp")
 
 
+class Enhanced(Small):
+    def test_off_hides_xen(self):
+        code = say(0x22000000, "no Xen") + OFF
+        done, stats = self.run_domains(
+            "--domain", f"name=a,kernel={self.guest('a', code)},memory=16M,enhanced=off")
+        self.assertIn("no Xen", done.stdout, done.stderr)
+        self.assertEqual(stats["exit"]["reason"], "power-off")
+        done, _ = self.run_domains(
+            "--domain", f"name=a,kernel={self.guest('a', code)},enhanced=off,disk=mem:1M")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no Xen is shown to it", done.stderr)
+
+    def test_the_key_is_among_the_valid_ones(self):
+        done, _ = self.run_domains("--domain", "enhancd=off")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("vpl011, enhanced (a comma", done.stderr)
+
+
 class Mpu(Small):
     UART = 0x9c090000
 
@@ -239,7 +257,8 @@ class Mpu(Small):
             *self.domain("bad", 0x12000000, offender + say(self.UART, "") + OFF))
         self.assertIn("intact", done.stdout, done.stderr)
         self.assertNotIn("SECRET", done.stdout)
-        # Of the last three, the first takes any address; the others tell in memory or by a count.
+        # No domU may use console_io. Of the last three, the first takes any address; the others tell
+        # in memory or by a count.
         self.assertIn("bad: " + 3 * "1111000", done.stdout, done.stderr)
 
     def test_pointer_authentication_is_the_guests(self):
