@@ -133,7 +133,9 @@ std::string explain_regions(const MachineConfig& machine) {
     const plan::Board board = plan::read_board(machine_dtb(bare), "machine " + bare.machine);
     const plan::Plan plan =
         plan::make_plan(plan::layer_config(machine, mpu_of(machine)->el2), board, std::ref(images));
-    return plan.fit == plan::Fit::no ? plan::plan_text(plan) : "";
+    const bool too_few = plan.solution.score.peak > plan.config.regions;
+    return plan.fit == plan::Fit::no && plan.solution.placement && too_few ? plan::plan_text(plan)
+                                                                           : "";
   } catch (const std::runtime_error&) {
     return "";  // An image that cannot be read, or not a layout that the planner would make.
   }

@@ -80,9 +80,10 @@ const SoftTlb::Entry* UnicornCpu::lookup_mpu(VirtAddr va, AccessKind kind, bool 
   pmsa.found_split = answer.split;
   if (const Fault* refused = std::get_if<Fault>(&answer.result)) {
     const PhysAddr pa = pmsa.found.pa_page | (va & kPageMask);
-    if (config_.layer_at_el2 && refused->stage2 && kind != AccessKind::fetch &&
-        bus_.window_at(pa)) {
-      // That a device is in no region is how its hypervisor gets to emulate it.
+    // A device in a region of EL2's alone is one that the layer emulates; one in no region is not
+    // the guest's.
+    const bool emulated = refused->stage2 && refused->kind == FaultKind::permission;
+    if (config_.layer_at_el2 && emulated && kind != AccessKind::fetch && bus_.window_at(pa)) {
       pmsa.found_split = false;
       return &pmsa.found;
     }

@@ -76,7 +76,10 @@ class Dom0lessReader {
     DomainSpec spec;
     spec.name = fdt_get_name(fdt(), node, nullptr);
     const std::vector<std::uint64_t> memory = numbers(node, "memory", {2});  // KiB
-    if (!memory.empty()) spec.memory = memory.front() * 1024;
+    if (!memory.empty()) {
+      if (memory.front() > ~0ull / 1024) refuse(spec.name, "\"memory\" is above 2^54 - 1 KiB");
+      spec.memory = memory.front() * 1024;
+    }
     const std::vector<std::uint64_t> cpus = numbers(node, "cpus", {1});
     if (cpus.empty()) refuse(spec.name, "no property \"cpus\"");
     spec.vcpus = static_cast<unsigned>(std::min<std::uint64_t>(cpus.front(), ~0u));

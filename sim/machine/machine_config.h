@@ -46,6 +46,7 @@ struct DomainSpec {
 
   // Of domains that the simulator itself is the hypervisor of.
   unsigned gic = 0;              ///< 2 or 3; 0: the machine's.
+  bool hide_xen = false;         ///< `enhanced=off` was said: nothing of Xen in the device tree.
   /// On an MPU machine: the board's memory that is the domain's, at the same addresses. At least one.
   std::vector<MemoryRange> static_memory{};
   bool vmsa = false;             ///< On an MPU machine: EL1 may use VMSAv8-64.

@@ -17,9 +17,12 @@ constexpr std::uint32_t kLevelLow = 8;
 constexpr std::uint32_t kAllCpus = 0xf00;  // Xen says so for each of its interrupts.
 constexpr std::uint32_t kGicSpi = 0, kGicPpi = 1;
 constexpr std::uint32_t kGicPhandle = 65000;  // GUEST_PHANDLE_GIC
+constexpr std::uint32_t kUartClockPhandle = 65001, kBusClockPhandle = 65002;
+constexpr std::uint64_t kUartRegisterBytes = 0x1000;
 constexpr std::uint64_t kMiB = 1024 * 1024;
 constexpr std::uint64_t kGiB = 1024 * kMiB;
 constexpr const char* kRelease = "4.17";
+constexpr const char* kNoXen = "no Xen is shown to it that would have disks and networks";
 
 std::string node(const char* name, PhysAddr base) {
   char path[64];
@@ -36,7 +39,11 @@ class DomainTreeBuilder {
   // New nodes become first children, so the calls run from the last node to the first.
   DeviceTree build() {
     add_root();
-    if (map_.uart) add_uart();
+    if (map_.own_uart) {
+      add_board_uart();
+    } else if (map_.uart) {
+      add_emulated_uart();
+    }
     add_hypervisor();
     add_timer();
     add_gic();
@@ -132,13 +139,35 @@ class DomainTreeBuilder {
     tree_.set_strings("/hypervisor", "compatible", {compatible, "xen,xen"});
   }
 
-  void add_uart() {
+  void add_emulated_uart() {
     const std::string path = node("sbsa-uart", *map_.uart);
     tree_.add_node(path);
     tree_.set_cells(path, "current-speed", {115200});
     tree_.set_cells(path, "interrupts", {kGicSpi, map_.uart_intid - 32, kAllCpus | kLevelHigh});
     tree_.set_u64s(path, "reg", {*map_.uart, map_.uart_bytes});
     tree_.set_string(path, "compatible", "arm,sbsa-uart");
+  }
+
+  // As the board's own tree describes it: nobody has enabled it, so the guest's driver must.
+  void add_board_uart() {
+    const std::string path = node("uart", *map_.uart);
+    tree_.add_node(path);
+    tree_.set_strings(path, "clock-names", {"uartclk", "apb_pclk"});
+    tree_.set_cells(path, "clocks", {kUartClockPhandle, kBusClockPhandle});
+    tree_.set_cells(path, "interrupts", {kGicSpi, map_.uart_intid - 32, kLevelHigh});
+    // Its registers, not all that it decodes: drivers look for the IDs at the end of what reg says.
+    tree_.set_u64s(path, "reg", {*map_.uart, kUartRegisterBytes});
+    tree_.set_strings(path, "compatible", {"arm,pl011", "arm,primecell"});
+    add_clock("/refclk24mhz", kUartClockPhandle, kFvpUartClockHz);
+    add_clock("/refclk100mhz", kBusClockPhandle, kFvpCounterHz);
+  }
+
+  void add_clock(const char* path, std::uint32_t phandle, std::uint32_t hz) {
+    tree_.add_node(path);
+    tree_.set_cells(path, "phandle", {phandle});
+    tree_.set_cells(path, "clock-frequency", {hz});
+    tree_.set_cells(path, "#clock-cells", {0});
+    tree_.set_string(path, "compatible", "fixed-clock");
   }
 
   const MachineConfig& config_;
@@ -238,7 +267,18 @@ DomainMap direct_map(const DomainSpec& domain) {
 /// A part of the board that is one domain's: no other may have any of it.
 void check_static_memory(const DomainSpec& domain, const MemoryRange& range,
                          const std::vector<MemoryRange>& dram) {
-  if (range.size == 0 || (range.base | range.size) % 4096 != 0) {
+  const auto place = [&] {
+    char text[48];
+    std::snprintf(text, sizeof text, "0x%llx, %llu bytes",
+                  static_cast<unsigned long long>(range.base),
+                  static_cast<unsigned long long>(range.size));
+    return std::string(text);
+  };
+  if (range.size == 0) refuse(domain, "static memory at " + place(), "give it a size");
+  if (range.base > ~0ull - range.size) {
+    refuse(domain, "static memory at " + place() + ", has no such end", "correct its size");
+  }
+  if ((range.base | range.size) % 4096 != 0) {
     refuse(domain, "static memory " + to_string(range) + " is not of whole pages",
            "align it to 4 KiB");
   }
@@ -258,9 +298,14 @@ void check_mpu_domain(const MachineConfig& machine, const DomainSpec& domain) {
   if (domain.static_memory.empty()) {
     refuse(domain, "no memory of the board", "add static-mem=ADDRESS:SIZE");
   }
-  if (domain.gic == 2) refuse(domain, "the board has a GICv3", "leave out gic=2");
+  if ((domain.gic != 0 ? domain.gic : machine.gic) != 3) {
+    refuse(domain, "the board has a GICv3", "leave out gic=2");
+  }
+  if (domain.vmsa && !machine.vmsa_at_el1) {
+    refuse(domain, "the CPUs have no VMSAv8-64 at EL1", "leave out msa=mmu or --vmsa off");
+  }
   if ((!domain.disks.empty() || !domain.nets.empty()) && !domain.enhanced) {
-    refuse(domain, "no Xen is shown to it that would have disks and networks", "add enhanced=on");
+    refuse(domain, kNoXen, "add enhanced=on");
   }
   if (domain.board_uart >= kFvpUarts) {
     refuse(domain, "the board has no UART " + std::to_string(domain.board_uart),
@@ -377,8 +422,10 @@ MachineConfig domain_config(const MachineConfig& machine, const DomainSpec& doma
   map.gicr_bytes = xen_guest::kGicrBytes;
   if (domain.vpl011) map.uart = xen_guest::kUartBase;
   map.uart_intid = xen_guest::kUart;
-  map.grant_table = MemoryRange{xen_guest::kGrantTableBase, xen_guest::kGrantTableBytes};
-  map.magic = MemoryRange{xen_guest::kMagicBase, xen_guest::kMagicPages * 4096ull};
+  if (!domain.hide_xen) {
+    map.grant_table = MemoryRange{xen_guest::kGrantTableBase, xen_guest::kGrantTableBytes};
+    map.magic = MemoryRange{xen_guest::kMagicBase, xen_guest::kMagicPages * 4096ull};
+  }
   const std::uint64_t low = std::min(*config.ram_bytes, xen_guest::kRam0Bytes);
   map.ram.push_back({xen_guest::kRam0Base, low});
   if (*config.ram_bytes > low) map.ram.push_back({xen_guest::kRam1Base, *config.ram_bytes - low});
@@ -389,6 +436,7 @@ MachineConfig domain_config(const MachineConfig& machine, const DomainSpec& doma
 void check_domains(const MachineConfig& machine) {
   constexpr unsigned kMostCpus = 64;
   constexpr unsigned kMostVcpus = 8;  // What the GICv2 of a domain can have.
+  machine_type(machine.machine).check(machine);
   std::set<std::string> names;
   unsigned cpus = 0;
   for (const DomainSpec& domain : machine.domains) {
@@ -419,6 +467,9 @@ void check_domains(const MachineConfig& machine) {
     check_mpu_domains(machine, mpu->el2);
   } else {
     for (const DomainSpec& domain : machine.domains) {
+      if (domain.hide_xen && (!domain.disks.empty() || !domain.nets.empty())) {
+        refuse(domain, kNoXen, "leave out enhanced=off");
+      }
       if (domain.static_memory.empty() && !domain.vmsa && domain.board_uart == 0) continue;
       refuse(domain, "static-mem=, msa= and uart= are for machines with MPUs", "use -M fvp-baser");
     }

@@ -93,7 +93,7 @@ class DomainBoard final : public Board {
       const MpuSizes sizes = *mpu_of(config_);
       cpu.has_el2 = cpu.layer_at_el2 = true;
       cpu.mpu = {.el1_regions = sizes.el1, .el2_regions = sizes.el2};
-      cpu.vmsa_at_el1 = map_.vmsa;
+      cpu.vmsa_at_el1 = config_.vmsa_at_el1;
     }
     return cpu;
   }

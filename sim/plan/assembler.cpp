@@ -73,8 +73,10 @@ Assembler::Assembler(const PlanConfig& plan, const Board& of, const TargetFacts&
     fail(fmt::format("usable memory ends at {:#x}, where it has not started ({:#x})",
                      *config.memory_end, *config.memory_start));
   }
-  // Addresses are not translated, and software takes address 0 for none.
-  if (board.memory.front().base == 0) problem.forbidden.push_back({0, kPage});
+  // Addresses are not translated, and software takes address 0 for none. The layer does not.
+  if (board.memory.front().base == 0 && target.target != Target::layer) {
+    problem.forbidden.push_back({0, kPage});
+  }
   constrain(Constraint::Kind::regions, 0, fmt::format("the part has {} regions", config.regions));
 }
 
@@ -206,7 +208,9 @@ void Assembler::add_domain_memory(unsigned n) {
     fixed = facts.linked;
     why = fmt::format("{}'s kernel is linked at {:#x}", domain.name, *fixed);
   }
-  const std::uint64_t align = domain.align.value_or(facts.arm64_image ? kTwoMiB : kPage);
+  // The layer puts the device tree of any domain at a multiple of 2 MiB.
+  const bool wide = facts.arm64_image || target.target == Target::layer;
+  const std::uint64_t align = domain.align.value_or(wide ? kTwoMiB : kPage);
   out.domains[n].ram.push_back(add_memory(name, domain.memory, align, fixed, why));
 }
 

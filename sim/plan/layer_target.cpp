@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "sim/machine/fvp_baser.h"
+#include "sim/machine/image_error.h"
 #include "sim/machine/mpu_layer_plan.h"
+#include "sim/machine/xen_domain.h"
 #include "sim/plan/assembler.h"
 #include "sim/plan/layer.h"
 
@@ -57,6 +59,48 @@ void add_uart(Assembler& a, unsigned n, std::vector<SlotRow>& rows) {
               fmt::format("{} has {}", domain.name, a.out.problem.pieces[piece].name), 1, group);
 }
 
+/// Refuses what the boot planner would not find room for: kernel, ramdisk and device tree.
+void check_boot_memory(Assembler& a, unsigned n) {
+  constexpr std::size_t kTreeSlack =
+      4096 + 256;  // What is written into it later, without `append`.
+  const DomainConfig& domain = a.config.domains[n];
+  const ImageFacts kernel = a.image(domain.kernel, domain.name + "'s kernel");
+  std::vector<MemoryRange> banks = domain.banks;
+  if (banks.empty()) {
+    // Wherever it is going to lie: at a multiple of 2 MiB, or else at a page behind one.
+    const Piece& piece = a.out.problem.pieces[a.out.domains[n].ram.front()];
+    const PhysAddr base = piece.align < kTwoMiB ? kTwoMiB + piece.align : kTwoMiB;
+    banks = {{piece.fixed.value_or(base), piece.size}};
+  }
+  std::sort(banks.begin(), banks.end(),
+            [](const MemoryRange& x, const MemoryRange& y) { return x.base < y.base; });
+  MachineConfig machine;
+  machine.machine = a.config.machine;
+  DomainSpec spec;
+  spec.static_memory = banks;
+  spec.vcpus = domain.vcpus;
+  spec.vpl011 = domain.vpl011;
+  if (!domain.devices.empty()) spec.board_uart = layer_uart(a.out.domains[n].devices.front().reg);
+  const MachineConfig config = domain_config(machine, spec);
+  const std::size_t tree =
+      xen_domain_machine().tree(config).bytes(kTreeSlack + domain.append.size()).size();
+  const LoadPlaces places = xen_domain_machine().places(banks);
+  try {
+    MemoryLayout layout(banks);
+    // An ELF of the planner's has no place yet, and is linked for the start.
+    layout.place({"kernel", domain.kernel}, kernel.memory_bytes,
+                 kernel.arm64_image ? kTwoMiB : kPage, banks.front().base);
+    PhysAddr from = places.initrd;
+    if (!domain.ramdisk.empty()) {
+      const std::uint64_t size = a.image(domain.ramdisk, domain.name + "'s ramdisk").file_bytes;
+      from = layout.place({"ramdisk", domain.ramdisk}, size, kPage, places.initrd) + size;
+    }
+    layout.place({"device tree", ""}, tree, kTwoMiB, from);
+  } catch (const ImageError& error) {
+    a.fail(domain, error.what());
+  }
+}
+
 }  // namespace
 
 unsigned layer_uart(const std::vector<MemoryRange>& reg) {
@@ -94,6 +138,7 @@ void assemble_layer(Assembler& a) {
     rows.push_back({"", attributes_of(MpuLayerRegion::Use::guest_memory),
                     a.add_group({"memory", Merge::touching, false, parts.ram})});
     add_uart(a, n, rows);
+    check_boot_memory(a, n);
     parts.context = a.add_context(a.config.domains[n].name, std::move(rows), 1);
   }
 }

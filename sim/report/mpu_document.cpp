@@ -62,6 +62,7 @@ class DocumentMaker {
         if (std::sscanf(value.c_str(), "%u,%u", &el1, &el2) == 2) implemented_ = {el1, el2};
       }
     }
+    layer_ = mpu_layer_facts(input.facts).has_value();
     name_guests();
   }
 
@@ -457,8 +458,8 @@ class DocumentMaker {
     for (const MpuGuest& guest : seen_.guests) {
       const std::vector<MpuSlot> mine = own(guest);
       for (const MpuSlot& at : mine) {
-        // Where guests have vCPUs of their own, so have the MPUs.
-        rewritten |= held.try_emplace(at.slot, at.region).first->second != at.region;
+        // Under the layer guests have vCPUs and so MPUs of their own, as if each had all slots.
+        rewritten |= layer_ && held.try_emplace(at.slot, at.region).first->second != at.region;
       }
       most = std::max(most, mine.size());
       for (const MpuSlot& at : guest.el2.longest_set().slots) note(at);
@@ -487,6 +488,7 @@ class DocumentMaker {
   const MpuGuestWatch::Seen& seen_;
   std::uint64_t hz_ = 0;
   std::optional<std::pair<unsigned, unsigned>> implemented_;  // EL1, EL2.
+  bool layer_ = false;  // No software is at EL2: the hypervisor layer is.
   std::vector<std::string> guest_names_;  // By index.
 };
 

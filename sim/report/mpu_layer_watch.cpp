@@ -15,7 +15,14 @@ constexpr std::string_view kGuest = "guest.";
 std::optional<MemoryRange> parse_memory(const std::string& text) {
   unsigned long long base = 0, size = 0;
   if (std::sscanf(text.c_str(), "%llx+%llx", &base, &size) != 2) return std::nullopt;
+  if (size == 0 || base > ~0ull - size) return std::nullopt;  // Of a trace that says anything.
   return MemoryRange{base, size};
+}
+
+/// What run_facts says of "guest.NAME", and of nothing else of a guest.
+bool is_guest(std::string_view value) {
+  return value.starts_with("gic=") &&
+         (value.ends_with(" input=pv") || value.ends_with(" input=vpl011"));
 }
 
 }  // namespace
@@ -34,11 +41,14 @@ std::optional<MpuLayerFacts> mpu_layer_facts(
         std::from_chars(value.data() + at + 14, value.data() + value.size(), found.switch_cycles);
       }
     } else if (name.starts_with(kGuest)) {
-      // "guest.NAME", then "guest.NAME.KEY"; a name may have dots itself.
+      // "guest.NAME", then "guest.NAME.KEY". A name may have dots and look like such a key, but
+      // only a guest's own fact has this value.
       const std::string rest = name.substr(kGuest.size());
       MpuLayerFacts::Guest* last = found.guests.empty() ? nullptr : &found.guests.back();
-      if (!last || !rest.starts_with(last->name + ".")) {
+      if (is_guest(value)) {
         found.guests.push_back({rest});
+      } else if (!last) {
+        continue;
       } else if (rest == last->name + ".msa") {
         last->vmsa = value == "mmu";
       } else if (rest == last->name + ".static-mem") {
@@ -117,6 +127,7 @@ void MpuLayerWatch::on_event(const Event& event, const MpuTrack* el1, const MpuT
 
 void MpuLayerWatch::on_switch(const Event& event) {
   close_switch();
+  if (static_cast<unsigned>(event.b) == 0) return;  // To nobody.
   switch_ = Switch{static_cast<unsigned>(event.a), static_cast<unsigned>(event.b), {}};
 }
 

@@ -85,6 +85,7 @@ void add_guest(FactList& facts, const DomainSpec& domain) {
               fmt::format("{:#x}+{:#x}", range.base, range.size));
   }
   if (domain.vmsa) facts.add(fmt::format("guest.{}.msa", domain.name), "mmu");
+  if (domain.hide_xen) facts.add(fmt::format("guest.{}.enhanced", domain.name), "off");
   if (domain.board_uart != 0) {
     facts.add(fmt::format("guest.{}.uart", domain.name), std::to_string(domain.board_uart));
   }

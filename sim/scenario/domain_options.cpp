@@ -136,11 +136,12 @@ void set_own_property(DomainSpec& domain, const std::string& key, const std::str
     if (std::find(std::begin(kShared), std::end(kShared), key) == std::end(kShared)) {
       throw std::invalid_argument(
           fmt::format("'{}' is not one of name, kernel, initrd, append, memory, vcpus, gic, dtb, "
-                      "disk, net, static-mem, msa, uart, console, vpl011 (a comma inside a value "
-                      "is written ',,')",
+                      "disk, net, static-mem, msa, uart, console, vpl011, enhanced (a comma inside "
+                      "a value is written ',,')",
                       key));
     }
     set_domain_property(domain, key, value);
+    if (key == "enhanced") domain.hide_xen = !domain.enhanced;
   }
 }
 

@@ -98,6 +98,7 @@ void read_domains(TomlTable& root, MachineConfig& machine) {
         item.located(key, [&] { set_guest_property(domain, key, *v); });
       }
     }
+    if (auto v = item.flag("enhanced")) domain.hide_xen = !*v;
     for (const std::string& text : item.texts("disk")) {
       item.located("disk", [&] {
         set_guest_property(domain, "disk", text);

@@ -79,7 +79,7 @@ class TwoDomains(SystemTest):
 
 def image(code):
     """An arm64 Image (booting.rst): a branch over the header, then the code."""
-    header = struct.pack("<IIQQQQQQ4sI", 0x14000010, 0, 0, 0x1000, 0xa, 0, 0, 0, b"ARMd", 0)
+    header = struct.pack("<IIQQQQQQ4sI", 0x14000010, 0, 0, 0x4000, 0xa, 0, 0, 0, b"ARMd", 0)
     return header + b"".join(word.to_bytes(4, "little") for word in code)
 
 
@@ -90,6 +90,27 @@ OFF = [0xd2800100, 0xf2b08000, 0xd4000002]   # PSCI SYSTEM_OFF by HVC
 def store(address, value):
     """movz x2, address; movz x1, value; str w1, [x2]"""
     return [0xd2a00002 | (address >> 16) << 5, 0xd2800001 | value << 5, 0xb9000041]
+
+
+def mov(register, value):
+    """movz and movks"""
+    words = [0xd2800000 | (value & 0xffff) << 5 | register]
+    for n, opcode in ((1, 0xf2a00000), (2, 0xf2c00000), (3, 0xf2e00000)):
+        if piece := value >> 16 * n & 0xffff:
+            words.append(opcode | piece << 5 | register)
+    return words
+
+
+def put(address, data):
+    """Doublewords: str x1, [x2]"""
+    data += bytes(-len(data) % 8)
+    return [word for n in range(0, len(data), 8) for word in
+            mov(2, address + n) + mov(1, int.from_bytes(data[n:n + 8], "little")) + [0xf9000041]]
+
+
+def loop(times):
+    """subs x3, x3, #1; b.ne"""
+    return mov(3, times) + [0xf1000463, 0x54ffffe1]
 
 
 def say(uart, text):
@@ -152,6 +173,24 @@ class Scheduling(Small):
         self.assertRegex(done.stderr, r"^trapline: .*2 vCPUs and 1 CPUs; raise -smp")
 
 
+class Enhanced(Small):
+    def test_off_hides_xen(self):
+        code = say(0x22000000, "no Xen") + OFF
+        done, stats = self.run_domains(
+            "--domain", f"name=a,kernel={self.guest('a', code)},memory=16M,enhanced=off")
+        self.assertIn("no Xen", done.stdout, done.stderr)
+        self.assertEqual(stats["exit"]["reason"], "power-off")
+        done, _ = self.run_domains(
+            "--domain", f"name=a,kernel={self.guest('a', code)},enhanced=off,disk=mem:1M")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no Xen is shown to it", done.stderr)
+
+    def test_the_key_is_among_the_valid_ones(self):
+        done, _ = self.run_domains("--domain", "enhancd=off")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("vpl011, enhanced (a comma", done.stderr)
+
+
 class Mpu(Small):
     UART = 0x9c090000
 
@@ -172,32 +211,84 @@ class Mpu(Small):
         self.assertEqual(stats["exit"]["reason"], "stuck")
 
     def test_nothing_but_its_own_is_within_reach(self):
-        """Of memory that is all there: another's, the hypervisor's, nobody's; a UART that is another's."""
+        """Of memory that is all there: another's, the hypervisor's, nobody's. (Another's UART is not
+        on the domain's bus; that EL2 has no region for it is tested where the CPU is.)"""
         reach = {"neighbour": store(0x10000000, 1), "layer": store(0x7f300000, 1),
-                 "nobody": store(0x30000000, 1), "uart": store(0x9c0a0000, 1),
+                 "nobody": store(0x30000000, 1),
                  "run": [0xd2a20002, 0xd61f0040]}  # mov x2, #0x10000000; br x2
         for extra in ("", ",msa=mmu"):
             offenders = (word for n, (name, code) in enumerate(reach.items()) for word in
                          self.domain(name, 0x12000000 + 0x1000000 * n,
                                      code + say(self.UART, name + " won"), extra))
             done, _ = self.run_domains(
-                "-M", "fvp-baser", *self.domain("good", 0x10000000, SPIN, ",uart=1"), *offenders,
+                "-M", "fvp-baser", *self.domain("good", 0x10000000, SPIN), *offenders,
                 "--sched", "rr,slice=1ms", "--limit-time", "20ms")
             killed = re.findall(r"domain (\w+): killed: ([\w-]+) .* address 0x(\w+) ", done.stderr)
             self.assertEqual(dict((name, (what, at)) for name, what, at in killed), {
                 "neighbour": ("data-abort-lower", "10000000"),
                 "layer": ("data-abort-lower", "7f300000"),
                 "nobody": ("data-abort-lower", "30000000"),
-                "uart": ("data-abort-lower", "9c0a0000"),
                 "run": ("instruction-abort-lower", "10000000")})
             self.assertNotIn("won", done.stdout)
             self.assertEqual(done.returncode, 124, done.stderr)  # The other one goes on.
+
+    def test_hypercalls_reach_no_memory_but_the_callers(self):
+        """By frame or address: a neighbour's memory, the layer's, nobody's."""
+        own, secret = 0x12100000, b"A SECRET"
+        victims = {"neighbour": 0x10800000, "layer": 0x7f300000, "nobody": 0x30000000}
+
+        def calls(at):
+            """Number and arguments; bytes are put in memory, their address is the argument."""
+            pages = [at + 0x1000 * n for n in range(6)]
+            frame = [page >> 12 for page in pages]
+            copy = struct.pack("<QHHI QHHI HHhxx", own >> 12, 0x7ff0, 0, 0, frame[1], 0x7ff0, 0, 0,
+                               16, 0, 0)
+            return [
+                (12, 7, struct.pack("<HHIQQ", 0x7ff0, 0, 0, 0, frame[0])),  # add_to_physmap
+                (18, 0, len(secret), pages[0]),                              # console_io
+                (17, 1, pages[2]),                                           # xen_version
+                (32, 11, struct.pack("<QIIB", frame[3], 0, 0, 8)),           # init_control
+                (24, 5, 0, struct.pack("<Q", pages[4])),                     # register_runstate
+                (12, 6, struct.pack("<QQIIH", pages[5], 1, 0, 0, 0x7ff0)),   # populate_physmap
+                (20, 5, copy, 1)]                                            # GNTTABOP_copy
+
+        offender = loop(10000)
+        for at in victims.values():
+            for number, *arguments in calls(at):
+                setup = []
+                for n, value in enumerate(arguments):
+                    if isinstance(value, bytes):
+                        offender += put(own, value)
+                        value = own
+                    setup += mov(n, value)
+                # hvc #0xea1; lsr x3, x0, #63; add x1, x1, x3
+                offender += setup + mov(16, number) + [0xd401d422, 0xd37ffc03]
+                offender += mov(1, ord("0")) + [0x8b030021] + mov(2, self.UART) + [0xb9000041]
+        words = [victims["neighbour"] + 0x1000 * page + 8 * n
+                 for page in range(6) for n in range(4)]
+        fill = [word for at in words for word in put(at, secret)]
+        # ldr x4, [x2]; eor x4, x4, x1; orr x5, x5, x4. Then cbz x5 over the complaint.
+        check = [word for at in words for word in
+                 mov(2, at) + [0xf9400044, 0xca010084, 0xaa0400a5]]
+        changed = say(self.UART, "changed") + OFF
+        neighbour = (fill + loop(100000) + mov(5, 0) + check +
+                     [0xb4000005 | (len(changed) + 1) << 5] + changed +
+                     say(self.UART, "intact") + OFF)
+        done, _ = self.run_domains(
+            "-M", "fvp-baser", *self.domain("good", 0x10000000, neighbour),
+            *self.domain("bad", 0x12000000, offender + say(self.UART, "") + OFF))
+        self.assertIn("intact", done.stdout, done.stderr)
+        self.assertNotIn("SECRET", done.stdout)
+        # No domU may use console_io. Of the last three, the first takes any address; the others tell
+        # in memory or by a count.
+        self.assertIn("bad: " + 3 * "1111000", done.stdout, done.stderr)
 
     def test_pointer_authentication_is_the_guests(self):
         # msr APIAKeyLo_EL1, xzr; paciza x3
         done, stats = self.run_domains(
             "-M", "fvp-baser",
-            *self.domain("a", 0x10000000, [0xd518211f, 0xdac123e3] + say(self.UART, "signed") + OFF))
+            *self.domain("a", 0x10000000,
+                         [0xd518211f, 0xdac123e3] + say(self.UART, "signed") + OFF))
         self.assertIn("signed", done.stdout, done.stderr)
         self.assertEqual(stats["exit"]["reason"], "power-off")
 
@@ -239,18 +330,29 @@ class Mpu(Small):
             self.assertEqual(cycles - each * instructions, charged, (el1, extra))
 
     def test_too_few_regions_are_refused(self):
-        done, _ = self.run_domains("-M", "fvp-baser", "--mpu-regions", "16,7",
-                                   *self.domain("a", 0x10000000, SPIN))
-        self.assertEqual(done.returncode, 2)
-        self.assertRegex(done.stderr, r"8 EL2 MPU regions are needed: 5 of the hypervisor .* has 7")
-        self.assertIn("without one of them:\n  a has an emulated UART: fits, 7 regions are needed\n",
-                      done.stderr)
+        for base in (0x10000000, 0):
+            done, _ = self.run_domains("-M", "fvp-baser", "--mpu-regions", "16,7",
+                                       *self.domain("a", base, SPIN))
+            self.assertEqual(done.returncode, 2)
+            self.assertRegex(done.stderr,
+                             r"8 EL2 MPU regions are needed: 5 of the hypervisor .* has 7")
+            self.assertIn("without one of them:\n"
+                          "  a has an emulated UART: fits, 7 regions are needed\n", done.stderr)
 
     def test_there_is_no_one_mpu_to_record(self):
         done, _ = self.run_domains("-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),
                                    "--record-device", f"mpu={self.path / 'mpu'}")
         self.assertEqual(done.returncode, 2)
         self.assertIn("--record-device mpu: the machine has none", done.stderr)
+
+    def test_the_machines_own_options_are_checked(self):
+        for options, words in ((("--gic", "2"), "fvp-baser has a GICv3"),
+                               (("-m", "1T"), "from 1 MiB to 8 GiB"),
+                               (("-m", "17179869183G"), "from 1 MiB to 8 GiB")):
+            done, _ = self.run_domains("-M", "fvp-baser", *options,
+                                       *self.domain("a", 0x10000000, SPIN))
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(words, done.stderr)
 
     def test_domains_may_not_overlap(self):
         done, _ = self.run_domains("-M", "fvp-baser", *self.domain("a", 0x10000000, SPIN),

@@ -133,9 +133,32 @@ TEST(MpuPlan, SaysWhatWouldMakeTheLayersDomainsFit) {
   EXPECT_NE(text.find("a part with 9 would do"), std::string::npos) << text;
 }
 
+// The device tree goes to a multiple of 2 MiB that kernel and ramdisk leave free.
+TEST(MpuPlan, RefusesLayerDomainsThatCouldNotBeLoaded) {
+  const auto domain = [](const std::string& more) {
+    return "target = 'layer'\n[[domain]]\nname = 'a'\nkernel = 'a'\n" + more + "\n";
+  };
+  EXPECT_NE(error_of(domain("static-memory = ['0x10000000 0x100000']"), "c.toml")
+                .find("RAM too small: no room for device tree"),
+            std::string::npos);
+  EXPECT_NE(error_of(domain("memory = '2M'"), "c.toml").find("no room for device tree"),
+            std::string::npos);
+  EXPECT_EQ(error_of(domain("static-memory = ['0x10000000 0x300000']"), "c.toml"), "");
+  EXPECT_EQ(error_of(domain("memory = '3M'"), "c.toml"), "");
+}
+
+// The layer is no software that would take address 0 for none.
+TEST(MpuPlan, LetsDomainsOfTheLayerHaveAddressZero) {
+  const Plan plan = plan_of(
+      "target = 'layer'\n[[domain]]\nname = 'a'\nkernel = 'a'\n"
+      "static-memory = ['0x0 0x1000000']\n",
+      "c.toml");
+  EXPECT_EQ(plan.fit, Fit::yes) << plan_text(plan);
+}
+
 TEST(MpuPlan, KeepsDomainsOffTheLayer) {
   const std::string domain = "target = 'layer'\n[[domain]]\nname = 'a'\nkernel = 'a'\n";
-  const Plan plan = plan_of(domain + "static-memory = ['0x7f800000 0x100000']\n", "c.toml");
+  const Plan plan = plan_of(domain + "static-memory = ['0x7f800000 0x400000']\n", "c.toml");
   EXPECT_EQ(plan.fit, Fit::no);
   EXPECT_NE(error_of(domain + "memory = '16M'\ndevices = ['/rtc@9c170000']\n", "c.toml")
                 .find("one of the board's UARTs 1 to 3"),

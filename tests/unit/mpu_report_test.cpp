@@ -36,11 +36,13 @@ class MpuReportTest : public testing::Test, private StampSource {
     write(reg::PRSELR_EL2, slot);
     write(reg::PRLAR_EL2, 0);
   }
-  void enter(std::uint16_t vmid) {
+  void enter(std::uint16_t vmid, std::uint8_t cpu = 0) {
     vmid_ = vmid;
-    hub_.on_event({.kind = EventKind::exception_return, .a = 1 << 8 | 2});
+    hub_.on_event({.kind = EventKind::exception_return, .cpu = cpu, .a = 1 << 8 | 2});
   }
-  void leave() { hub_.on_event({.kind = EventKind::exception_entry, .a = 2 << 8 | 1}); }
+  void leave(std::uint8_t cpu = 0) {
+    hub_.on_event({.kind = EventKind::exception_entry, .cpu = cpu, .a = 2 << 8 | 1});
+  }
 
   Json report(std::uint64_t end) {
     at(end);
@@ -85,9 +87,9 @@ class MpuReportTest : public testing::Test, private StampSource {
   std::uint64_t cycle_ = 0;
   std::uint16_t vmid_ = 0;
   MpuTelemetry telemetry_;
-  EventHub hub_;
 
  protected:
+  EventHub hub_;
   MpuCoverage coverage{telemetry_};
 
  private:
@@ -246,6 +248,28 @@ TEST_F(MpuReportTest, GuestsWithOneVmidAreToldApartByTheirMemory) {
   EXPECT_TRUE(has_finding(whole, "2 guests run with VMID 0"));
   EXPECT_TRUE(has_finding(whole, "guests take turns in the same slots"));
   EXPECT_EQ(whole["mpus"][0]["headroom"]["more_guests"], nullptr);
+}
+
+// Another CPU has an MPU of its own, whose slots do not stand for those of this one.
+TEST_F(MpuReportTest, GuestsOfAnotherCpuDoNotRewriteTheSlotsOfThisOne) {
+  map(1, 0x100000, 0x1fffff, 1);
+  at(10);
+  enter(1);
+  at(100);
+  leave();
+  unmap(1);
+  at(200);
+  Mpu second({}, 1, &hub_);
+  for (const auto& [name, value] :
+       {std::pair{reg::PRSELR_EL2, 1u}, {reg::PRBAR_EL2, 0x200006u}, {reg::PRLAR_EL2, 0x2fffc1u}}) {
+    ASSERT_EQ(second.write(name, {.el = El::el2}, value), SysRegStatus::ok);
+  }
+  enter(2, 1);
+  at(300);
+  leave(1);
+  const Json whole = report(400);
+  ASSERT_EQ(whole["guests"].size(), 2u);
+  EXPECT_EQ(whole["mpus"][0]["headroom"]["guest_slots"], "own slots");
 }
 
 TEST_F(MpuReportTest, ACostIsTheTimeWithinRunsOfAccesses) {

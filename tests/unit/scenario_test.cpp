@@ -202,6 +202,24 @@ class BasedScenario : public testing::Test {
   std::string folder;
 };
 
+TEST(ScenarioFile, ADomainMayHideXen) {
+  const Scenario s = read(R"(
+[[domain]]
+kernel = "k"
+enhanced = false
+[[domain]]
+kernel = "k"
+enhanced = true
+[[domain]]
+kernel = "k"
+)");
+  ASSERT_EQ(s.machine.domains.size(), 3u);
+  EXPECT_TRUE(s.machine.domains[0].hide_xen);
+  EXPECT_FALSE(s.machine.domains[1].hide_xen);
+  EXPECT_TRUE(s.machine.domains[1].enhanced);
+  EXPECT_FALSE(s.machine.domains[2].hide_xen);
+}
+
 TEST_F(BasedScenario, BeginsWithAllOfItsBase) {
   const Scenario s = read_based("");
   EXPECT_EQ(s.file, folder + "a.toml");

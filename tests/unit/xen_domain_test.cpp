@@ -104,6 +104,16 @@ TEST_F(XenDomainTest, NoUartWhereNoneIsWanted) {
   EXPECT_EQ(text(plan(), "/sbsa-uart@22000000", "compatible"), "");
 }
 
+TEST_F(XenDomainTest, NothingOfXenWhereNoneIsWanted) {
+  domain().hide_xen = true;
+  const BootPlan made = plan();
+  EXPECT_EQ(text(made, "/hypervisor", "compatible"), "");
+  EXPECT_EQ(text(made, "/sbsa-uart@22000000", "compatible"), "arm,sbsa-uart");
+  EXPECT_FALSE(domain_config(machine, domain()).domain_map->magic);
+  domain().nets.push_back({"bridge"});
+  EXPECT_NE(error().find("no Xen is shown to it"), std::string::npos) << error();
+}
+
 TEST_F(XenDomainTest, SaysWhatCannotBe) {
   domain().name = "a b";
   EXPECT_NE(error().find("not a usable name"), std::string::npos) << error();
@@ -151,6 +161,27 @@ TEST_F(MpuDomainTest, RegionsAreGicMemoryAndUart) {
   EXPECT_EQ(regions(), (Names{"vGIC 0xaf000000-0xaf1fffff", "memory 0x10000000-0x10ffffff"}));
   domain().board_uart = 1;
   EXPECT_EQ(regions().back(), "UART 0x9c0a0000-0x9c0affff");
+}
+
+// An SBSA UART would be one that firmware has enabled; a driver of it never writes UARTCR.
+TEST_F(MpuDomainTest, AUartOfTheBoardIsDescribedAsOneToBeEnabled) {
+  domain().board_uart = 1;
+  const BootPlan made = plan();
+  EXPECT_EQ(text(made, "/sbsa-uart@9c0a0000", "compatible"), "");
+  EXPECT_EQ(text(made, "/uart@9c0a0000", "compatible"), "arm,pl011");
+  EXPECT_EQ(text(made, "/uart@9c0a0000", "compatible", 1), "arm,primecell");
+  EXPECT_EQ(text(made, "/uart@9c0a0000", "clock-names"), "uartclk");
+  EXPECT_EQ(text(made, "/uart@9c0a0000", "clock-names", 1), "apb_pclk");
+  using List = std::vector<std::uint64_t>;
+  EXPECT_EQ(cells(made, "/uart@9c0a0000", "reg", 2), (List{0x9c0a0000, 0x1000}))
+      << "the IDs are at its end";
+  EXPECT_EQ(cells(made, "/uart@9c0a0000", "interrupts", 1), (List{0, 6, 4}));
+  const List clocks = cells(made, "/uart@9c0a0000", "clocks", 1);
+  ASSERT_EQ(clocks.size(), 2u);
+  EXPECT_EQ(cells(made, "/refclk24mhz", "phandle", 1), List{clocks[0]});
+  EXPECT_EQ(cells(made, "/refclk24mhz", "clock-frequency", 1), List{24'000'000});
+  EXPECT_EQ(cells(made, "/refclk100mhz", "phandle", 1), List{clocks[1]});
+  EXPECT_EQ(text(made, "/refclk24mhz", "compatible"), "fixed-clock");
 }
 
 TEST_F(MpuDomainTest, MemoryThatAdjoinsIsOneRegion) {
@@ -203,6 +234,41 @@ TEST_F(MpuDomainTest, SaysWhatCannotBe) {
   EXPECT_NE(error().find("overlaps that of \"guest\""), std::string::npos) << error();
   machine.domains.back().static_memory = {{0x7f800000, kMiB}};
   EXPECT_NE(error().find("overlaps the hypervisor's"), std::string::npos) << error();
+}
+
+TEST_F(MpuDomainTest, TheMachinesOwnOptionsAreCheckedToo) {
+  machine.gic = 2;
+  EXPECT_NE(error().find("fvp-baser has a GICv3"), std::string::npos) << error();
+  machine.gic = 3;
+  domain().gic = 2;
+  EXPECT_NE(error().find("the board has a GICv3"), std::string::npos) << error();
+  domain().gic = 3;
+  for (const std::uint64_t ram : {1024 * kGiB, 17179869183 * kGiB}) {
+    machine.ram_bytes = ram;
+    EXPECT_NE(error().find("use a multiple of 4 KiB from 1 MiB to 8 GiB"), std::string::npos)
+        << error();
+  }
+  machine.ram_bytes.reset();
+  EXPECT_EQ(error(), "no error");
+}
+
+TEST_F(MpuDomainTest, NoMmuWhereTheMachineHasNone) {
+  domain().vmsa = true;
+  EXPECT_TRUE(domain_config(machine, domain()).vmsa_at_el1);
+  EXPECT_EQ(error(), "no error");
+  machine.vmsa_at_el1 = false;
+  EXPECT_NE(error().find("no VMSAv8-64 at EL1"), std::string::npos) << error();
+  domain().vmsa = false;
+  EXPECT_EQ(error(), "no error");
+}
+
+TEST_F(MpuDomainTest, StaticMemoryIsNeitherEmptyNorBeyondTheEndOfAddresses) {
+  domain().static_memory = {{0x10000000, 0}};
+  EXPECT_NE(error().find("static memory at 0x10000000, 0 bytes"), std::string::npos) << error();
+  domain().static_memory = {{0xfffffffffffff000, 0x2000}};
+  EXPECT_NE(error().find("static memory at 0xfffffffffffff000, 8192 bytes, has no such end"),
+            std::string::npos)
+      << error();
 }
 
 class Dom0lessTest : public BootFilesTest {
@@ -283,6 +349,13 @@ TEST_F(Dom0lessTest, APartialTreeMayGiveAUart) {
   loads = both;
   EXPECT_NE(error().find("another device than one of fvp-baser's UARTs"), std::string::npos)
       << error();
+}
+
+TEST_F(Dom0lessTest, MemoryIsCountedInBytes) {
+  tree.set_u64s("/chosen/guest", "memory", {(1ull << 54) - 1});
+  EXPECT_EQ(read()[0].memory, ~0ull << 10);
+  tree.set_u64s("/chosen/guest", "memory", {1ull << 54});
+  EXPECT_NE(error().find("\"memory\" is above 2^54 - 1 KiB"), std::string::npos) << error();
 }
 
 TEST_F(Dom0lessTest, SaysWhatIsMissing) {
