@@ -120,6 +120,7 @@ class CpuTest : public ::testing::Test {
     const TimingModel* timing = nullptr;
     MpuConfig mpu{};
     bool vmsa_at_el1 = true;
+    StoreGuard* guard = nullptr;
   };
 
   CpuTest() {
@@ -145,7 +146,8 @@ class CpuTest : public ::testing::Test {
                                 .timeline = timeline,
                                 .events = events,
                                 .timing = options.timing ? *options.timing : unit_timing,
-                                .traps = &firmware},
+                                .traps = &firmware,
+                                .guard = options.guard},
                                configs);
     has_el2 = options.has_el2;
     if (options.timers) {
