@@ -3,7 +3,8 @@
 // but that page carries them. Runs under Xen with xsm=dummy and where the simulator is the
 // hypervisor. Only there: "try=execution", "try=store" or "try=all" has the mapper do what a
 // mapping does not allow, which Xen 4.17 lets it try for ever, and "until=gone" has the granter
-// wait until a toolstack has removed the mapper, which unmaps one page of three.
+// wait until a toolstack has removed the mapper, which unmaps one page of three. With
+// "try=replaced" both put other pages in the place of some that are granted or mapped.
 #include "../xen_abi/abi.h"
 
 volatile struct shared_info* shared;
@@ -16,7 +17,8 @@ enum {
   kHostMap = 2,
   kMapReadOnly = 4
 };
-enum { kDataRef = 8, kReadOnlyRef = 9, kCodeRef = 10 };
+enum { kDataRef = 8, kReadOnlyRef = 9, kCodeRef = 10, kGivenRef = 11, kNewRef = 12 };
+enum { kPermissionDenied = -8 };
 static volatile u64* const table = (volatile u64*)kGrantTable;
 
 /// Words of the first page.
@@ -24,7 +26,7 @@ enum { kMagic, kMapperStep, kGranterStep, kOfMapper, kOfGranter };
 
 __attribute__((aligned(4096))) static u32 code_page[1024];
 static u16 peer;
-static int waits_for_end, tries_execution, tries_store;
+static int waits_for_end, tries_execution, tries_store, replaces;
 static volatile unsigned aborts;
 static volatile u64 resume;
 
@@ -126,6 +128,52 @@ static void granter(void) {
   print("and what it wrote is %x\n", page[kOfMapper]);
 }
 
+__attribute__((aligned(4096))) static u8 given_page[4096], other_page[4096];
+/// In a page that is taken for the ring of a console: what the domain wrote, and the back end took.
+enum { kRingIndexes = 3080 / 8 };
+
+static u64 reservation(u64 command, const void* page) {
+  u64 frame = GFN(page);
+  u64 request[4] = {(u64)&frame, 1, 0, kDomIdSelf};
+  return (u64)CALL2(kMemoryOp, command, request);
+}
+
+static void granter_that_replaces(void) {
+  volatile u64* const page = words(page_a);
+  volatile u64* const constant = words(page_c);
+  volatile u64* const given = words(given_page);
+  u64 request[3] = {kDomIdSelf | 1ul << 32, 0, GFN(kGrantTable)};
+  CALL2(kMemoryOp, 7, request);
+  page[kMagic] = 0x600d;
+  constant[0] = 0xc0de;
+  constant[kRingIndexes] = 5ul << 32;
+  given[0] = 0x01d;
+  give(kReadOnlyRef, kPermit | kGrantReadOnly, page_c);
+  give(kGivenRef, kPermit, given_page);
+  give(kDataRef, kPermit, page_a);
+
+  wait_for(page, kMapperStep, 1);
+  print("the constant is %x, its indexes %x\n", constant[0], constant[kRingIndexes]);
+  const u64 gave = reservation(1, given_page), took = reservation(6, given_page);
+  print("given away %x, populated %x\n", gave, took);
+  given[0] = 0x5ec;
+  step(page, kGranterStep, 1);
+
+  wait_for(page, kMapperStep, 2);
+  print("the new page has %x\n", given[0]);
+  give(kNewRef, kPermit, given_page);
+  step(page, kGranterStep, 2);
+
+  wait_for(page, kMapperStep, 3);
+  u64 table_frame[3] = {kDomIdSelf | 1ul << 32, 1, GFN(given_page)};
+  print("a frame of the grant table there %x\n", (u64)CALL2(kMemoryOp, 7, table_frame));
+  step(page, kGranterStep, 3);
+
+  wait_for(page, kMapperStep, 4);
+  print("an entry in it is %x\n", given[8]);
+  step(page, kGranterStep, 4);
+}
+
 struct map {
   u64 host_address;
   u32 flags, ref;
@@ -140,12 +188,16 @@ struct unmap {
   i16 status;
 };
 
-static i16 map_grant(u32 ref, u32 flags, volatile void* place, u32* handle) {
-  struct map m = {(u64)place, flags, ref, peer, 0x55, 0, 0};
+static i16 map_of(u16 domain, u32 ref, u32 flags, u64 place, u32* handle) {
+  struct map m = {place, flags, ref, domain, 0x55, 0, 0};
   const i64 result = CALL3(kGrantTableOp, 0, &m, 1);
   const volatile struct map* v = &m;
   if (handle) *handle = v->handle;
   return result ? (i16)result : v->status;
+}
+
+static i16 map_grant(u32 ref, u32 flags, volatile void* place, u32* handle) {
+  return map_of(peer, ref, flags, (u64)place, handle);
 }
 
 static i16 unmap_grant(u32 handle, volatile void* place) {
@@ -180,9 +232,79 @@ static void read_only(volatile u64* page) {
   step(page, kMapperStep, 4);
 }
 
+static u64 param(u32 index) {
+  u64 request[2] = {kDomIdSelf | (u64)index << 32, 0};
+  return CALL2(kHvmOp, 1, request) == 0 ? ((volatile u64*)request)[1] : 0;
+}
+
+static i16 copy_to_grant(u16 domain, u32 ref, const void* source) {
+  struct {
+    u64 source;
+    u16 source_domain, source_offset;
+    u64 dest;
+    u16 dest_domain, dest_offset;
+    u32 pad;
+    u16 length, flags;
+    i16 status;
+  } copy = {GFN(source), kDomIdSelf, 0, ref, domain, 0, 0, 8, 2, 0x55};
+  const i64 result = CALL3(kGrantTableOp, 5, &copy, 1);
+  return result ? (i16)result : *(volatile i16*)&copy.status;
+}
+
+/// Maps a read-only page over pages of its own that it holds itself and the console's back end.
+static void map_over_held_pages(void) {
+  const u16 self = 3 - peer;
+  u64 request[3] = {kDomIdSelf | 1ul << 32, 0, GFN(kGrantTable)};
+  CALL2(kMemoryOp, 7, request);
+  table[kGivenRef] = kPermit | (u64)self << 16 | GFN(given_page) << 32;
+  DSB();
+  say("map of its own", map_of(self, kGivenRef, kHostMap, (u64)page_a, 0));
+  say("read-only map over it", map_grant(kReadOnlyRef, kHostMap | kMapReadOnly, given_page, 0));
+  say("copy to what was there", copy_to_grant(self, kGivenRef, code_page));
+  u32 port = (u32)param(18);
+  say("and over a ring", map_of(peer, kReadOnlyRef, kHostMap | kMapReadOnly, param(17) << 12, 0));
+  CALL2(kEventChannelOp, 4, &port);
+}
+
+static void wait_for_first_page(void) {
+  i16 status;
+  int said = 0;
+  while ((status = map_grant(kDataRef, kHostMap, page_b, 0)) != 0) {
+    if (status == kPermissionDenied && !said++) say("the first page is refused", status);
+    wait_a_little();
+  }
+}
+
+static void mapper_that_replaces(void) {
+  volatile u64* const page = words(page_b);
+  volatile u64* const given = words(other_page);
+  wait_for_first_page();
+  map_over_held_pages();
+  u32 handle;
+  say("map", map_grant(kGivenRef, kHostMap, other_page, &handle));
+  step(page, kMapperStep, 1);
+
+  wait_for(page, kGranterStep, 1);
+  say("what was given away has", (i64)given[0]);
+  given[0] = 0xb3;
+  say("map again", map_grant(kGivenRef, kHostMap, page_c, 0));
+  say("unmap", unmap_grant(handle, other_page));
+  step(page, kMapperStep, 2);
+
+  wait_for(page, kGranterStep, 2);
+  say("map of the new page", map_grant(kNewRef, kHostMap, other_page, 0));
+  say("it has", (i64)given[0]);
+  step(page, kMapperStep, 3);
+
+  wait_for(page, kGranterStep, 3);
+  given[8] = kPermit;
+  step(page, kMapperStep, 4);
+  wait_for(page, kGranterStep, 4);
+}
+
 static void mapper(void) {
   volatile u64* const page = words(page_b);
-  while (map_grant(kDataRef, kHostMap, page_b, 0) != 0) wait_a_little();
+  wait_for_first_page();
   say("the granter's page has", (i64)page[kMagic]);
   page[kOfMapper] = 0xb3;
   step(page, kMapperStep, 1);
@@ -218,11 +340,12 @@ void guest_main(const void* tree) {
   fdt_option(tree, "try=", word, sizeof word);
   tries_execution = word[0] == 'a' || word[0] == 'e';
   tries_store = word[0] == 'a' || word[0] == 's';
+  replaces = word[0] == 'r';
   map_memory();
   if (role == 'g') {
-    granter();
+    replaces ? granter_that_replaces() : granter();
   } else {
-    mapper();
+    replaces ? mapper_that_replaces() : mapper();
   }
   print("end\n");
   power_off();

@@ -130,6 +130,26 @@ static void shared_memory(void) {
   }
 }
 
+static void said_once(const char* what) {
+  static unsigned maps;
+  if (maps++ == 0) print("hostile: %s\n", what);
+}
+
+/// Into what some domain granted, which may stand elsewhere by now.
+static void copy(void) {
+  struct {
+    u64 source;
+    u16 source_domain, source_offset;
+    u64 dest;
+    u16 dest_domain, dest_offset;
+    u32 pad;
+    u16 length, flags;
+    i16 status;
+  } op = {GFN(buffer_page),  kDomIdSelf, 0, 8 + below(8), 1 + (u16)below(3), (u16)below(4088), 0,
+          1 + (u16)below(8), 2,          0};
+  CALL3(kGrantTableOp, 5, &op, 1);
+}
+
 /// Grants of its own and of others, at places that are in use as others' grants as well.
 static void mapping(void) {
   static struct {
@@ -137,6 +157,7 @@ static void mapping(void) {
     u32 handle;
   } known[8];
   const unsigned which = (unsigned)below(COUNT(known));
+  if (below(4) == 0) copy();
   if (below(2) == 0) {
     // Something that can be mapped: the pages of this domain, to one of the two hostile ones.
     ((volatile u64*)kGrantTable)[8 + below(8)] =
@@ -160,13 +181,14 @@ static void mapping(void) {
     u32 handle;
     u64 bus_address;
   } map = {
-      kExtended + 0x500000 + (below(8) << 12), 2, 8 + (u32)below(8), 2 + (u16)below(2), 0, 0, 0};
+      kExtended + 0x500000 + (below(8) << 12), 2, 8 + (u32)below(8), 1 + (u16)below(3), 1, 0, 0};
   if (below(64) == 0) map.host_address = (u64)page_a + (below(3) << 12);
   if (below(3) == 0) map.flags |= 4;
   if (below(16) == 0) map.flags = (u32)value();
   CALL3(kGrantTableOp, 0, &map, 1);
   known[which].place = map.host_address;
   known[which].handle = ((volatile typeof(map)*)&map)->handle;
+  if (((volatile typeof(map)*)&map)->status == 0) said_once("a map is done");
   ((volatile u64*)(map.host_address & ~0xffful))[below(512)] = value();
 }
 
@@ -194,8 +216,73 @@ static void attack(const void* tree) {
   print("hostile: the end\n");
 }
 
+enum { kPermit = 1, kReadOnly = 4, kConstantRef = 8, kGivenRef = 10, kOwnRef = 12 };
+__attribute__((aligned(4096))) static u8 constant_page[4096], given_page[4096];
+
+static void grant(u32 ref, u64 flags, u16 to, const void* page) {
+  ((volatile u64*)kGrantTable)[ref] = flags | (u64)to << 16 | GFN(page) << 32;
+  DSB();
+}
+
+static void wait_ticks(u64 ticks) {
+  MSR(cntv_tval_el0, ticks);
+  MSR(cntv_ctl_el0, 1);
+  while (!(MRS(cntv_ctl_el0) & 4)) CALL2(kSchedOp, 0, 0);
+  MSR(cntv_ctl_el0, 0);
+}
+
+static void fill(u8* page, u64 with) {
+  for (unsigned i = 0; i < 512; ++i) ((volatile u64*)page)[i] = with + i;
+}
+
+static u64 sum_of(const u8* page) {
+  u64 sum = 0;
+  for (unsigned i = 0; i < 512; ++i) sum = sum * 31 + ((const volatile u64*)page)[i];
+  return sum;
+}
+
+/// Has a page that the other two may write, and puts another in its place, which they may not.
+static u64 give_and_take(unsigned round) {
+  u64 frame = GFN(given_page);
+  u64 request[4] = {(u64)&frame, 1, 0, kDomIdSelf};
+  for (u16 n = 0; n < 2; ++n) grant(kGivenRef + n, kPermit, 2 + n, given_page);
+  wait_ticks(20000);
+  for (u16 n = 0; n < 2; ++n) grant(kGivenRef + n, 0, 0, given_page);
+  const i64 gave = CALL2(kMemoryOp, 1, request), took = CALL2(kMemoryOp, 6, request);
+  fill(given_page, round);
+  wait_ticks(20000);
+  return gave == 1 && took == 1 ? sum_of(given_page) : 0;
+}
+
+static i16 map(u16 domain, u32 ref) {
+  struct {
+    u64 host_address;
+    u32 flags, ref;
+    u16 domain;
+    i16 status;
+    u32 handle;
+    u64 bus_address;
+  } op = {kExtended + 0x500000, 2, ref, domain, 1, 0, 0};
+  CALL3(kGrantTableOp, 0, &op, 1);
+  return ((volatile typeof(op)*)&op)->status;
+}
+
+/// Maps something of its own once there are no others, or they take too long.
+static void map_afterwards(void) {
+  enum { kBadDomain = -2 };
+  for (unsigned n = 0; n < 50 && (map(2, 0) != kBadDomain || map(3, 0) != kBadDomain); ++n) {
+    wait_ticks(20000);
+  }
+  fill(page_a, 77);
+  grant(kOwnRef, kPermit, 1, page_a);
+  const i16 status = map(1, kOwnRef);
+  print("innocent: a map of its own %d %x\n", (int)status, sum_of((u8*)kExtended + 0x500000));
+}
+
 /// Calls whose answers are known, memory of its own, timers and events.
 static void work(void) {
+  fill(constant_page, 0xc0de);
+  for (u16 n = 0; n < 2; ++n) grant(kConstantRef + n, kPermit | kReadOnly, 2 + n, constant_page);
   u32 ipi[2] = {0, 0};
   print("innocent: bind_ipi %d\n", (int)CALL2(kEventChannelOp, 7, ipi));
   u64 sum = 0;
@@ -208,15 +295,14 @@ static void work(void) {
     shared->vcpu[0].upcall_pending = 0;
     const i64 sent = CALL2(kEventChannelOp, 4, &ipi[1]);
     const u64 pending = shared->pending[ipi[1] / 64] >> (ipi[1] % 64) & 1;
-    MSR(cntv_tval_el0, 20000);
-    MSR(cntv_ctl_el0, 1);
-    while (!(MRS(cntv_ctl_el0) & 4)) CALL2(kSchedOp, 0, 0);
-    MSR(cntv_ctl_el0, 0);
+    const u64 given = give_and_take(round);
     for (unsigned i = 0; i < 512; ++i) sum = sum * 31 + ((volatile u64*)page_b)[i];
-    print("innocent: round %d features %x send %d pending %d pages %x sum %x\n", (int)round,
-          got == 0 ? (u64)feature[1] : 0, (int)sent, (int)pending, (u64)CALL2(kMemoryOp, 3, self),
-          sum);
+    print(
+        "innocent: round %d features %x send %d pending %d pages %x sum %x constant %x given %x\n",
+        (int)round, got == 0 ? (u64)feature[1] : 0, (int)sent, (int)pending,
+        (u64)CALL2(kMemoryOp, 3, self), sum, sum_of(constant_page), given);
   }
+  map_afterwards();
   print("innocent: the end\n");
 }
 

@@ -1,4 +1,4 @@
-#include "sim/cpu/unicorn_cpu.h"
+#include "sim/cpu/unicorn_complex.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -400,7 +400,8 @@ void begin_mpu_recording(DeviceRecorder& recorder, const std::vector<CpuConfig>&
 
 UnicornComplex::UnicornComplex(const CpuEnvironment& environment,
                                const std::vector<CpuConfig>& cpus)
-    : pages_(environment.bus, environment.timing, interception_for(cpus, environment.events),
+    : guard_(environment.guard),
+      pages_(environment.bus, environment.timing, interception_for(cpus, environment.events),
              environment.instructions ? environment.instructions->watched_memory() : nullptr) {
   const bool mpus = !cpus.empty() && cpu_model(cpus.front().model).pmsa;
   if (environment.mpu_recorder && mpus) {

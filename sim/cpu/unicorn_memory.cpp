@@ -12,7 +12,7 @@
 #include "sim/arch/esr.h"
 #include "sim/arch/pstate.h"
 #include "sim/arch/registers.h"
-#include "sim/cpu/unicorn_cpu.h"
+#include "sim/cpu/unicorn_complex.h"
 #include "sim/trace/store_guard.h"
 
 namespace trapline {
@@ -192,18 +192,7 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
   Fault fault;
   if (pmsa_ && kind == AccessKind::fetch) va = pc();  // The address, and not its page.
   const SoftTlb::Entry* entry = lookup(va, kind, privileged, pan, fault);
-  if (watched_memory_ && entry && kind != AccessKind::fetch &&
-      watched_memory_->has_page(entry->pa_page)) {
-    pending_ = {.kind = Pending::Kind::split_data, .access = kind, .va = va};
-    return false;
-  }
-  if (guard_ && entry && kind != AccessKind::fetch && guard_->has_page(entry->pa_page)) {
-    if (kind == AccessKind::write) {
-      pending_ = {.kind = Pending::Kind::split_data, .access = kind, .va = va};
-      return false;
-    }
-    guard_->on_read(entry->pa_page);
-  }
+  if (entry && kind != AccessKind::fetch && fills_watched_page(*entry, va, kind)) return false;
   if (pmsa_ && pmsa_->found_split) {
     const bool data = kind != AccessKind::fetch;
     if (data && entry && !splits_data(va, privileged, pan)) {
@@ -228,6 +217,18 @@ bool UnicornCpu::on_fill(VirtAddr va, AccessKind kind, uc_tlb_entry& out) {
   // Not before: fill_ram() may have emptied the TLB.
   if (pmsa_) pmsa_->view.filled(mpu_regime(), entry->pa_page);
   return true;
+}
+
+/// Data of which each access, or each store, is to be seen.
+bool UnicornCpu::fills_watched_page(const SoftTlb::Entry& entry, VirtAddr va, AccessKind kind) {
+  const bool guarded = guard_ && guard_->has_page(entry.pa_page);
+  if ((watched_memory_ && watched_memory_->has_page(entry.pa_page)) ||
+      (guarded && kind == AccessKind::write)) {
+    pending_ = {.kind = Pending::Kind::split_data, .access = kind, .va = va};
+    return true;
+  }
+  if (guarded) guard_->on_read(entry.pa_page);
+  return false;
 }
 
 bool UnicornCpu::fill_ram(const SoftTlb::Entry& entry, CodePages::Slot& slot, VirtAddr va,

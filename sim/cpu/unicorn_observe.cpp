@@ -5,7 +5,7 @@
 
 #include "sim/arch/registers.h"
 #include "sim/arch/trace_points.h"
-#include "sim/cpu/unicorn_cpu.h"
+#include "sim/cpu/unicorn_complex.h"
 #include "sim/trace/store_guard.h"
 
 namespace trapline {

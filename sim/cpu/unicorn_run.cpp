@@ -9,7 +9,7 @@
 #include <cstring>
 #include <utility>
 
-#include "sim/cpu/unicorn_cpu.h"
+#include "sim/cpu/unicorn_complex.h"
 
 #include "sim/arch/esr.h"
 #include "sim/arch/pstate.h"
@@ -281,7 +281,7 @@ void UnicornCpu::set_attention() {
   in_instructions(slice_end_);
   in_instructions(next_checkpoint_);
   in_instructions(next_watch_change());
-  if (interrupt_check_ || stop_requested_) next = 0;
+  if (interrupt_check_ || stop_requested_ || !release_pages_.empty()) next = 0;
   attention_ = next;
 }
 

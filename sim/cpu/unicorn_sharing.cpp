@@ -2,7 +2,8 @@
 // the CPUs that reach it there.
 #include <algorithm>
 
-#include "sim/cpu/unicorn_cpu.h"
+#include "sim/cpu/unicorn_complex.h"
+#include "sim/trace/store_guard.h"
 
 namespace trapline {
 
@@ -75,6 +76,8 @@ void UnicornComplex::alias_page(PhysAddr page, const PageAliases* aliases, PageA
   slot->read_only = access == PageAccess::read_only;
   slot->no_execute = access != PageAccess::all;
   slot->aliases = aliases;
+  // What was guarded is elsewhere, and stores to what is here now are nobody's fault.
+  if (guard_ && access != PageAccess::all) guard_->forget(page);
 }
 
 void UnicornComplex::alias_written(PhysAddr page) {

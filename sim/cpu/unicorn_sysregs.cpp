@@ -11,7 +11,7 @@
 #include "sim/arch/pstate.h"
 #include "sim/arch/registers.h"
 #include "sim/arch/trace_points.h"
-#include "sim/cpu/unicorn_cpu.h"
+#include "sim/cpu/unicorn_complex.h"
 
 namespace trapline {
 namespace {

@@ -22,17 +22,21 @@ FrameSharing::~FrameSharing() {
   if (file_ >= 0) close(file_);
 }
 
-/// Valid until the next call.
-const PageAliases::Place* FrameSharing::place_of(std::uint8_t* frame) {
-  for (const Machine& machine : machines_) {
+FrameSharing::Machine* FrameSharing::machine_of(const std::uint8_t* frame) {
+  for (Machine& machine : machines_) {
     for (const auto& ram : machine.bus->rams()) {
       const std::uint8_t* const first = ram->host(ram->base());
       if (frame < first || frame >= first + ram->size()) continue;
       found_ = {machine.cpus, ram->base() + static_cast<std::uint64_t>(frame - first)};
-      return &found_;
+      return &machine;
     }
   }
   return nullptr;
+}
+
+/// Valid until the next call.
+const PageAliases::Place* FrameSharing::place_of(std::uint8_t* frame) {
+  return machine_of(frame) ? &found_ : nullptr;
 }
 
 /// The page of the file that stands at the frame, which becomes one if it is none yet.
@@ -84,8 +88,13 @@ void FrameSharing::make_private(std::uint8_t* frame, const std::uint8_t* bytes) 
   std::memcpy(frame, bytes, kFrameBytes);
 }
 
-/// A page that is seen at its home only, which nobody mapped, is the home's own again.
+/// A page that is seen at its home only, which nobody mapped, is the home's own again. One without
+/// a home goes with the last who sees it.
 void FrameSharing::settle(std::shared_ptr<Page> page) {
+  if (!page->home) {
+    if (page->aliases.places.empty()) free_.push_back(page->number);
+    return;
+  }
   const auto home = shown_.find(page->home);
   if (home == shown_.end() || home->second != page || displaced_.count(page->home) != 0) return;
   if (page->aliases.places.size() != 1) return;
@@ -96,9 +105,10 @@ void FrameSharing::settle(std::shared_ptr<Page> page) {
 }
 
 bool FrameSharing::map(std::uint8_t* at, std::uint8_t* page, bool writable) {
-  if (!place_of(at) || !place_of(page)) return false;
+  Machine* const machine = machine_of(at);
+  if (!machine || !place_of(page)) return false;
   const bool again = displaced_.count(at) != 0;
-  if (!again && displaced_.size() >= kMostMappings) return false;
+  if (!again && machine->mappings >= kMostMappings / machines_.size()) return false;
   const std::shared_ptr<Page> shared = shared_page(page);
   const auto before = shown_.find(at);
   const std::shared_ptr<Page> had = before == shown_.end() ? nullptr : before->second;
@@ -106,6 +116,7 @@ bool FrameSharing::map(std::uint8_t* at, std::uint8_t* page, bool writable) {
     Displaced& kept = displaced_[at];
     kept.page = had;
     if (!had) kept.bytes.assign(at, at + kFrameBytes);
+    ++machine->mappings;
   }
   hide(at);
   show(at, shared, writable ? PageAccess::no_execute : PageAccess::read_only);
@@ -118,6 +129,7 @@ void FrameSharing::unmap(std::uint8_t* at) {
   if (found == displaced_.end()) return;
   const Displaced was = std::move(found->second);
   displaced_.erase(found);
+  --machine_of(at)->mappings;
   const std::shared_ptr<Page> page = shown_.at(at);
   hide(at);
   if (was.page) {
@@ -127,6 +139,17 @@ void FrameSharing::unmap(std::uint8_t* at) {
     make_private(at, was.bytes.data());
   }
   if (page != was.page) settle(page);
+}
+
+void FrameSharing::renew(std::uint8_t* frame) {
+  const auto found = shown_.find(frame);
+  if (found == shown_.end() || displaced_.count(frame) != 0) return;
+  const std::shared_ptr<Page> page = found->second;
+  const std::vector<std::uint8_t> bytes(frame, frame + kFrameBytes);
+  hide(frame);
+  make_private(frame, bytes.data());
+  page->home = nullptr;
+  settle(page);
 }
 
 }  // namespace trapline

@@ -10,7 +10,6 @@
 #include "sim/arch/esr.h"
 #include "sim/machine/image_error.h"
 #include "sim/machine/xen_domain.h"
-#include "sim/trap/xen/grant_table.h"
 
 namespace trapline {
 
@@ -198,6 +197,14 @@ void GuestDomain::unmap(xen::Gfn gfn) {
   }
 }
 
+void GuestDomain::renew(xen::Gfn gfn) {
+  try {
+    if (std::uint8_t* const at = frame(gfn)) layer_.sharing.renew(at);
+  } catch (const std::exception& error) {
+    host_refused(error);
+  }
+}
+
 /// What follows would depend on the host.
 void GuestDomain::host_refused(const std::exception& error) {
   spdlog::error("domain {}: {}", spec_.name, error.what());
@@ -205,7 +212,7 @@ void GuestDomain::host_refused(const std::exception& error) {
 }
 
 void GuestDomain::ended() {
-  domain_->grant_table().release_mappings();
+  layer_.hypervisor.end_domain(domain_->id());
   layer_.store.shut_down(domain_->id());
 }
 

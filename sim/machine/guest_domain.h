@@ -73,6 +73,8 @@ class GuestDomain final : private xen::DomainHost, private xen::DomainMemory, pr
   void written(xen::Gfn gfn, std::size_t offset, std::size_t bytes) override;
   bool map(xen::Gfn gfn, std::uint8_t* page, bool writable) override;
   void unmap(xen::Gfn gfn) override;
+  void renew(xen::Gfn gfn) override;
+  std::uint8_t* own_frame(xen::Gfn gfn) override { return domain_->physmap().own_page(gfn); }
 
   // xen::DomainHost
   bool read_virtual(unsigned vcpu, std::uint64_t va, void* to, std::size_t bytes) override {

@@ -121,8 +121,8 @@ struct MachineConfig {
   std::optional<XenSpec> xen;
   std::vector<DomainSpec> domains;    ///< Guests of the simulator's own hypervisor layer.
   std::optional<SchedulerSpec> scheduler;  ///< Of their vCPUs. Unset: each has a CPU of its own.
-  bool silo =
-      true;  ///< Such domains may speak with domain 0 and with nobody else (Xen's xsm=silo).
+  /// Such domains may speak with domain 0 and with nobody else (Xen's xsm=silo).
+  bool silo = true;
   std::optional<DomainMap> domain_map;  ///< Of the configuration of one such domain.
 
   std::uint64_t cpu_hz = 1'000'000'000;    ///< Nominal core clock: cycles to virtual time.

@@ -72,6 +72,11 @@ Scenario remake_scenario(const TraceHeader& header, const std::string& trace,
   try {
     Scenario scenario = scenario_from_command_line(arguments, environment);
     check_has_image(scenario);
+    // A side is copied by fork() on the way, and pages that domains map of one another (MAP_SHARED,
+    // FrameSharing) would be one page for all the copies.
+    if (!scenario.machine.domains.empty()) {
+      throw RerunError(trace + ": a run with domains cannot be done again");
+    }
     const std::string other = changes(header.facts, run_facts(scenario));
     if (!other.empty()) {
       throw RerunError(fmt::format("{}: it was made of other things: {}", trace, other));

@@ -26,6 +26,8 @@ class StoreGuard {
 
   virtual ~StoreGuard() = default;
   bool has_page(PhysAddr pa) const { return !pages_.empty() && pages_.contains(pa >> kPageBits); }
+  /// Something else is at the page now.
+  void forget(PhysAddr pa) { pages_.erase(pa >> kPageBits); }
   /// A CPU can read the page from now on.
   virtual void on_read(PhysAddr page) = 0;
   virtual void on_store(const GuardedStore& store) = 0;

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Two domains that throw random hypercalls, grants, events, rings and xenstore messages at the trap layer
-and map each other's pages, beside one that does its work: hostile_xen.py TRAPLINE FOLDER [--seeds N] [--calls N].
+"""Two domains that throw random hypercalls, grants, events, rings and xenstore messages at the trap
+layer and map each other's pages and the third's, which does its work:
+hostile_xen.py TRAPLINE FOLDER [--seeds N] [--calls N].
 
 The simulator must end the run by itself, quickly and in little memory, and the innocent domain must say
 exactly what it says alone, whatever the seed. A report of a sanitizer is a failure.
@@ -21,8 +22,10 @@ BAD = ("AddressSanitizer", "runtime error", "LeakSanitizer", "internal error", "
 
 
 def run(trapline, image, seed, calls, gic, folder):
-    """Exit code, what the innocent domain said, standard error, MiB. No hostile domains for seed None."""
+    """Exit code, what the innocent domain said, standard error, MiB, and whether
+    each hostile domain mapped something. No hostile domains for seed None."""
     console = pathlib.Path(folder) / "innocent"
+    others = [pathlib.Path(folder) / name for name in ("hostile", "worse")]
     common = f"kernel={image},memory=32M,gic={gic},console=vpl011"
     command = [trapline, "run", "--domain", f"name=innocent,{common},append=role=innocent"]
     if seed is not None:
@@ -31,7 +34,9 @@ def run(trapline, image, seed, calls, gic, folder):
         command += ["--xsm", "dummy"]
     command += ["--uart", f"0=file:{console}", "--limit-time", "50ms", "--batch"]
     if seed is not None:
-        command += ["--uart", "1=null", "--uart", "2=null"]
+        for number, path in enumerate(others):
+            path.unlink(missing_ok=True)
+            command += ["--uart", f"{number + 1}=file:{path}"]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, preexec_fn=lambda: resource.setrlimit(
                                    resource.RLIMIT_CPU, (SECONDS, SECONDS + 1)))
@@ -39,7 +44,10 @@ def run(trapline, image, seed, calls, gic, folder):
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     said = console.read_bytes() if console.exists() else b""
-    return process.returncode, said, errors.decode("utf-8", "replace"), usage.ru_maxrss / 1024
+    mapped = seed is None or all(path.exists() and b"hostile: a map is done" in path.read_bytes()
+                                 for path in others)
+    mib = usage.ru_maxrss / 1024
+    return process.returncode, said, errors.decode("utf-8", "replace"), mib, mapped
 
 
 def main():
@@ -55,15 +63,17 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         for gic in 2, 3:
-            code, alone, errors, _ = run(arguments.trapline, image, None, 0, gic, folder)
+            code, alone, errors, _, _ = run(arguments.trapline, image, None, 0, gic, folder)
             if code != 0 or b"innocent: the end" not in alone:
                 sys.exit(f"the innocent domain alone: exit code {code}\n{errors}\n{alone.decode()}")
             for seed in range(arguments.seeds):
-                code, beside, errors, mib = run(arguments.trapline, image, seed, arguments.calls,
-                                                gic, folder)
+                code, beside, errors, mib, mapped = run(arguments.trapline, image, seed,
+                                                        arguments.calls, gic, folder)
                 wrong = [word for word in BAD if word in errors]
                 if code not in (0, 3, 124):  # It may also spin for good.
                     wrong.append(f"exit code {code}")
+                if not mapped:
+                    wrong.append("a hostile domain mapped nothing")
                 if beside != alone:
                     wrong.append("the innocent domain says something else:\n"
                                  + beside.decode("utf-8", "replace")[-600:])

@@ -46,6 +46,25 @@ map again -1
 at the end the granter's page has 600d
 end"""
 
+# And with "try=replaced", which only the trap layer is asked.
+REPLACING_GRANTER = """the constant is c0de, its indexes 500000000
+given away 1, populated 1
+the new page has 5ec
+a frame of the grant table there 0
+an entry in it is 0
+end"""
+REPLACING_MAPPER = """map of its own 0
+read-only map over it 0
+copy to what was there -9
+and over a ring 0
+map 0
+what was given away has 1d
+map again -9
+unmap 0
+map of the new page 0
+it has 5ec
+end"""
+
 
 def expected(text, beyond):
     lines = text.split("\n")
@@ -69,14 +88,15 @@ class Grants(unittest.TestCase):
             "--domain", f"name=mapper,{domain},append=role=mapper peer=1 {mapper}",
             "--limit-time", "1s", *options)
 
-    def check_layer(self, *options, beyond=False, **words):
+    def check_layer(self, *options, beyond=False, granter_says=GRANTER, mapper_says=MAPPER,
+                    **words):
         done, stats = self.layer("--xsm", "dummy", *options, **words)
         self.assertEqual(done.returncode, 0, self.said)
         lines = done.stdout.split("\n")
         mine = [line for line in lines if line and not line.startswith("mapper: ")]
         theirs = [line.removeprefix("mapper: ") for line in lines if line.startswith("mapper: ")]
-        self.assertEqual(mine, expected(GRANTER, beyond), self.said)
-        self.assertEqual(theirs, expected(MAPPER, beyond), self.said)
+        self.assertEqual(mine, expected(granter_says, beyond), self.said)
+        self.assertEqual(theirs, expected(mapper_says, beyond), self.said)
         return stats["digest"]
 
     def test_layer(self):
@@ -91,9 +111,14 @@ class Grants(unittest.TestCase):
         self.check_layer("--quantum", "37", beyond=True, **words)
         self.check_layer("--sched", "rr,slice=1ms", beyond=True, **words)
 
+    def test_pages_that_are_replaced(self):
+        self.check_layer(granter="try=replaced", mapper="try=replaced",
+                         granter_says=REPLACING_GRANTER, mapper_says=REPLACING_MAPPER)
+
     def test_silo_refuses(self):
         done, _ = self.layer("--limit-time", "5ms")
         self.assertEqual(done.returncode, 124, self.said)
+        self.assertIn("mapper: the first page is refused -8\n", done.stdout)
         self.assertNotIn("has 600d", done.stdout)
 
     def test_real_xen(self):

@@ -121,6 +121,7 @@ class CpuTest : public ::testing::Test {
     MpuConfig mpu{};
     bool vmsa_at_el1 = true;
     InstructionSink* instructions = nullptr;
+    StoreGuard* guard = nullptr;
   };
 
   CpuTest() {
@@ -147,7 +148,8 @@ class CpuTest : public ::testing::Test {
                                 .events = events,
                                 .timing = options.timing ? *options.timing : unit_timing,
                                 .traps = &firmware,
-                                .instructions = options.instructions},
+                                .instructions = options.instructions,
+                                .guard = options.guard},
                                configs);
     has_el2 = options.has_el2;
     if (options.timers) {

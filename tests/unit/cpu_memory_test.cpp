@@ -312,6 +312,18 @@ TEST_F(CpuMemory, CodeThatIsOverwrittenIsExecutedAnew) {
   EXPECT_EQ(cpu().x(12), 3u);
 }
 
+TEST_F(CpuMemory, CodeThatADeviceOverwritesIsExecutedAnewAtOnce) {
+  make();
+  // Called until it returns 2, which a device writes in the ten thousandth cycle, at six each time.
+  put(kUser, {movz(0, 1), ret()});
+  Wakeup overwrite(timeline, [this] { put(kUser, {movz(0, 2)}); });
+  overwrite.at(10'000'000);
+  run_code(
+      Code().mov(9, kUser).mov(5, 0).add({blr(9), a64::add(5, 5, 1), sub(1, 0, 2), cbnz(1, -3)}));
+  EXPECT_EQ(cpu().x(0), 2u);
+  EXPECT_NEAR(static_cast<double>(cpu().x(5)), 10'000.0 / 6, 100);
+}
+
 TEST_F(CpuMemory, CodeMayShareItsPageWithTheDataItWrites) {
   make();
   // Counts a word of its own page up to 100.

@@ -1,6 +1,7 @@
 // Observed events: what they say, and that seeing them changes nothing.
 #include <set>
 
+#include "sim/trace/store_guard.h"
 #include "tests/unit/cpu_fixture.h"
 
 namespace trapline::test {
@@ -32,6 +33,33 @@ class CpuObserve : public CpuTest {
 };
 
 using Values = std::vector<std::uint64_t>;
+
+class PageGuard final : public StoreGuard {
+ public:
+  PageGuard() {
+    add_page(kData);
+    add_page(kData + 0x1000);
+  }
+  void on_read(PhysAddr) override {}
+  void on_store(const GuardedStore& store) override { stores.push_back(store.pa); }
+  std::vector<PhysAddr> stores;
+};
+
+TEST_F(CpuObserve, StoresToAGuardedPageAreNotToldWhereAnotherPageStands) {
+  PageGuard guard;
+  make({.guard = &guard});
+  const Code both =
+      Code().mov(1, kData).mov(3, kData + 0x1000).add({mem(kStr, 2, 1), mem(kStr, 2, 3)});
+  run_code(both);
+  EXPECT_EQ(guard.stores, (std::vector<PhysAddr>{kData, kData + 0x1000}));
+  guard.stores.clear();
+  // A page of another machine is mapped at the first, and the second is mapped by others.
+  PageAliases first{{{complex.get(), kData}}}, second{{{complex.get(), kData + 0x1000}}};
+  complex->alias_page(kData, &first, PageAccess::no_execute);
+  complex->alias_page(kData + 0x1000, &second, PageAccess::all);
+  run_code(both);
+  EXPECT_EQ(guard.stores, (std::vector<PhysAddr>{kData + 0x1000}));
+}
 
 TEST_F(CpuObserve, WritesOfStateRegistersAreSeenWhereTheyAreMade) {
   make({.timers = true});

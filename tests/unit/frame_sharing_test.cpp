@@ -121,8 +121,8 @@ TEST_F(FrameSharingTest, NotRamAndTooManyAreRefused) {
   sharing.unmap(frame(0));  // Nothing.
   Bus large;
   ToldCpus none;
-  constexpr std::uint64_t kMany = FrameSharing::kMostMappings + 1;
-  Ram& ram = large.add_ram("large", kBase, kMany * 4096);
+  constexpr std::uint64_t kMany = FrameSharing::kMostMappings / 2;
+  Ram& ram = large.add_ram("large", kBase, (kMany + 2) * 4096);
   struct Quiet final : CpuComplex {
     unsigned count() const override { return 0; }
     Cpu& cpu(unsigned) override { throw std::out_of_range("no CPU"); }
@@ -134,22 +134,48 @@ TEST_F(FrameSharingTest, NotRamAndTooManyAreRefused) {
   } quiet;
   FrameSharing many;
   many.add(large, quiet);
-  for (std::uint64_t n = 1; n < kMany; ++n) {
-    ASSERT_TRUE(many.map(ram.host(kBase + n * 4096), ram.host(kBase), true)) << n;
-  }
   Bus other;
   Ram& more = other.add_ram("more", kBase, 4096);
   many.add(other, quiet);
-  EXPECT_FALSE(many.map(more.host(kBase), ram.host(kBase), true));
+  for (std::uint64_t n = 1; n <= kMany; ++n) {
+    ASSERT_TRUE(many.map(ram.host(kBase + n * 4096), ram.host(kBase), true)) << n;
+  }
+  const std::uint64_t one_more = kBase + (kMany + 1) * 4096;
+  EXPECT_FALSE(many.map(ram.host(one_more), ram.host(kBase), true));
+  EXPECT_TRUE(many.map(more.host(kBase), ram.host(kBase), true)) << "the share of the other";
   many.unmap(ram.host(kBase + 4096));
-  EXPECT_TRUE(many.map(more.host(kBase), ram.host(kBase), true));
+  EXPECT_TRUE(many.map(ram.host(one_more), ram.host(kBase), true));
 }
 
-/// The same with pages as numbers.
+TEST_F(FrameSharingTest, ARenewedFrameLeavesItsPageToThoseWhoMappedIt) {
+  frame(0)[0] = 1;
+  ASSERT_TRUE(sharing.map(frame(9), frame(0), true));
+  sharing.renew(frame(0));
+  EXPECT_EQ(frame(0)[0], 1);
+  EXPECT_EQ(told(0).aliases, nullptr);
+  frame(0)[0] = 2;
+  EXPECT_EQ(frame(9)[0], 1);
+  frame(9)[0] = 3;
+  EXPECT_EQ(frame(0)[0], 2);
+  // The new page is shared as the old one was.
+  ASSERT_TRUE(sharing.map(frame(10), frame(0), true));
+  frame(10)[0] = 4;
+  EXPECT_EQ(frame(0)[0], 4);
+  EXPECT_EQ(frame(9)[0], 3);
+  EXPECT_EQ(sharing.pages(), 2u);
+  sharing.unmap(frame(9));
+  EXPECT_EQ(sharing.pages(), 1u) << "the old page went with the last who saw it";
+  sharing.unmap(frame(10));
+  EXPECT_EQ(sharing.pages(), 0u);
+  EXPECT_EQ(frame(0)[0], 4);
+  EXPECT_EQ(frame(9)[0], 0);
+}
+
+/// The same with pages as numbers. Those from 2 * kFrames on came into being by renew().
 struct Oracle {
   std::array<unsigned, 2 * kFrames> shows;
   std::array<std::optional<unsigned>, 2 * kFrames> displaced;
-  std::array<std::uint8_t, 2 * kFrames> content{};
+  std::vector<std::uint8_t> content = std::vector<std::uint8_t>(2 * kFrames);
 };
 
 TEST_F(FrameSharingTest, AnySequenceLeavesWhatItShould) {
@@ -158,7 +184,7 @@ TEST_F(FrameSharingTest, AnySequenceLeavesWhatItShould) {
   for (unsigned n = 0; n < 2 * kFrames; ++n) oracle.shows[n] = n;
   for (unsigned step = 0; step < 3000; ++step) {
     const unsigned at = random() % (2 * kFrames), page = random() % (2 * kFrames);
-    switch (random() % 3) {
+    switch (random() % 4) {
       case 0:
         ASSERT_TRUE(sharing.map(frame(at), frame(page), random() % 2));
         if (!oracle.displaced[at]) oracle.displaced[at] = oracle.shows[at];
@@ -167,6 +193,12 @@ TEST_F(FrameSharingTest, AnySequenceLeavesWhatItShould) {
       case 1:
         sharing.unmap(frame(at));
         if (oracle.displaced[at]) oracle.shows[at] = *std::exchange(oracle.displaced[at], {});
+        break;
+      case 2:
+        sharing.renew(frame(at));
+        if (oracle.displaced[at]) break;
+        oracle.content.push_back(oracle.content[oracle.shows[at]]);
+        oracle.shows[at] = static_cast<unsigned>(oracle.content.size() - 1);
         break;
       default:
         oracle.content[oracle.shows[at]] = frame(at)[7] = static_cast<std::uint8_t>(random());

@@ -125,6 +125,17 @@ ExecutedInstruction instruction(VirtAddr pc, std::uint64_t x0) {
   return one;
 }
 
+TEST(Remake, ARunWithDomainsIsRefused) {
+  const TraceHeader header{.facts = {}};
+  try {
+    remake_scenario(header, "t.ttb", "--domain kernel=/dev/null",
+                    [](std::string_view) { return std::nullopt; });
+    FAIL();
+  } catch (const RerunError& error) {
+    EXPECT_EQ(std::string(error.what()), "t.ttb: a run with domains cannot be done again");
+  }
+}
+
 TEST(PartingText, NamesWhatDiffers) {
   ExecutedInstruction a = instruction(0x1000, 1), b = a;
   EXPECT_TRUE(different_parts(a, b).empty());

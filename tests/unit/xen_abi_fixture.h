@@ -54,6 +54,7 @@ class FakeMachine final : public DomainHost, public DomainMemory {
     return true;
   }
   void unmap(Gfn gfn) override { mapped_.erase(gfn); }
+  void renew(Gfn gfn) override { renewed.push_back(gfn); }
 
   // DomainHost
   bool read_virtual(unsigned, std::uint64_t va, void* to, std::size_t bytes) override {
@@ -80,6 +81,7 @@ class FakeMachine final : public DomainHost, public DomainMemory {
   }
 
   bool can_map = true;
+  std::vector<Gfn> renewed;
   bool up = false;
   bool deliverable = false;
   bool unmasked = false;

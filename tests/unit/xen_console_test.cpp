@@ -110,6 +110,20 @@ TEST_F(XenConsoleTest, IndexesThatMakeNoSenseAreWaitedOut) {
   EXPECT_TRUE(console.receive('x'));
 }
 
+TEST_F(XenConsoleTest, AnothersPageThatIsMappedOverTheRingIsLeftAlone) {
+  write("not a ring");
+  const FakeGuest::Page before = *reinterpret_cast<FakeGuest::Page*>(guest.frame(kPage));
+  guest.mapped_over = kPage;
+  guest.send(console.port());
+  EXPECT_FALSE(console.receive('x'));
+  console.flush();
+  EXPECT_EQ(output, "");
+  EXPECT_EQ(before, *reinterpret_cast<FakeGuest::Page*>(guest.frame(kPage)));
+  guest.mapped_over = ~Gfn{0};
+  console.flush();
+  EXPECT_EQ(output, "not a ring");
+}
+
 TEST_F(XenConsoleTest, APageThatIsGoneTakesNothing) {
   guest.give_up(kPage);
   guest.send(console.port());

@@ -33,6 +33,7 @@ class FakeGuest final : public DomainMemory, public Grants, public Channels {
     out_of_bounds |= gfn >= frames_.size() || offset + bytes > kPageBytes;
   }
   void give_up(Gfn gfn) { frames_[gfn].reset(); }
+  std::uint8_t* own_frame(Gfn gfn) override { return gfn == mapped_over ? nullptr : frame(gfn); }
 
   // Grants.
   GrantRef grant(Gfn gfn, bool read_only = false) {
@@ -90,6 +91,7 @@ class FakeGuest final : public DomainMemory, public Grants, public Channels {
     put_le(frame(gfn) + offset, value);
   }
 
+  Gfn mapped_over = ~Gfn{0};   ///< Another domain's page is there.
   bool out_of_bounds = false;  ///< Someone reported changes outside a page.
 
  private:

@@ -1,4 +1,6 @@
 // The grant table, and what domains and backends do with it.
+#include <algorithm>
+
 #include "xen_abi_fixture.h"
 
 namespace trapline::xen {
@@ -265,6 +267,87 @@ TEST_F(XenGrants, APageThatADomainGaveAwayWhileItWasMappedHarmsNobody) {
   EXPECT_EQ(guest.op(Number::memory_op, 1, give), 1);
   page->bytes()[4095] = 1;
   page->written(4095, 1);
+  EXPECT_EQ(guest.get<std::uint8_t>(kPage + 4095), 0) << "which is no longer that page";
+}
+
+// A frame that is granted, whose page somebody holds, and where a read-only page is mapped then.
+class XenGrantsReplaced : public XenGrants {
+ protected:
+  XenGrantsReplaced() {
+    other.grant_entry(5, kGtfPermitAccess | kGtfReadonly, 1, kPage);
+    other.put(kPage, std::uint64_t{0xc0de});
+    guest.put(kWhere, std::uint64_t{0x0ff});
+  }
+  void map_constant() { ASSERT_EQ(map(kGntmapHostMap | kGntmapReadonly, 5).status, 0); }
+  std::int16_t copy_to(GrantRef ref) {
+    GnttabCopy op{};
+    op.source = {.u = {.gmfn = (kRam + 0x5000) >> kPageBits}, .domid = kDomIdSelf};
+    op.dest = {.u = {.ref = ref}, .domid = 1};
+    op.len = 8;
+    op.flags = kGntcopyDestGref;
+    EXPECT_EQ(guest.grant(kCopy, op), 0);
+    return op.status;
+  }
+};
+
+TEST_F(XenGrantsReplaced, ACopyDoesNotWriteWhatIsMappedReadOnly) {
+  guest.grant_entry(6, kGtfPermitAccess, 1, kWhere);
+  GnttabMapGrantRef own{.host_addr = kRam + 0x3'0000, .flags = kGntmapHostMap, .ref = 6, .dom = 1};
+  ASSERT_EQ(guest.grant(kMap, own), 0);
+  ASSERT_EQ(own.status, 0);
+  EXPECT_EQ(copy_to(6), 0);
+  guest.put(kWhere, std::uint64_t{0x0ff});
+  map_constant();
+  EXPECT_EQ(copy_to(6), number(GrantStatus::bad_page));
+  EXPECT_EQ(other.get<std::uint64_t>(kPage), 0xc0deu);
+  // Nor can what is there now be had by the old reference.
+  own.host_addr += kPageBytes;
+  ASSERT_EQ(guest.grant(kMap, own), 0);
+  EXPECT_EQ(own.status, number(GrantStatus::bad_page));
+}
+
+TEST_F(XenGrantsReplaced, ABackendDoesNotWriteWhatIsMappedReadOnly) {
+  guest.grant_entry(6, kGtfPermitAccess, 0, kWhere);
+  const auto page = guest.domain().grants().map(6, true);
+  ASSERT_NE(page, nullptr);
+  map_constant();
+  EXPECT_EQ(page->bytes()[0], 0xff) << "what it held";
+  page->bytes()[0] = 1;
+  page->written(0, 1);
+  EXPECT_EQ(other.get<std::uint64_t>(kPage), 0xc0deu);
+  EXPECT_EQ(page->bytes()[0], 1);
+  // Granted anew, the frame is what the domain has there now.
+  EXPECT_EQ(guest.domain().grants().map(7, true), nullptr);
+  guest.grant_entry(7, kGtfPermitAccess, 0, kWhere);
+  EXPECT_EQ(guest.domain().grants().map(7, true), nullptr);
+  GnttabUnmapGrantRef op{.host_addr = kWhere, .handle = 0};
+  EXPECT_EQ(guest.grant(kUnmap, op), 0);
+}
+
+TEST_F(XenGrants, AFrameWhosePageGoesIsRenewed) {
+  const auto renewed = [this](std::uint64_t address) {
+    const bool was = std::count(guest.machine.renewed.begin(), guest.machine.renewed.end(),
+                                address >> kPageBits) != 0;
+    guest.machine.renewed.clear();
+    return was;
+  };
+  renewed(kPage);
+  guest.put(kRam + 0x2000, std::uint64_t{kPage >> kPageBits});
+  MemoryReservation pages{.extent_start = kRam + 0x2000, .nr_extents = 1, .domid = kDomIdSelf};
+  EXPECT_EQ(guest.op(Number::memory_op, 1, pages), 1);
+  EXPECT_TRUE(renewed(kPage)) << "decrease_reservation";
+  EXPECT_EQ(guest.op(Number::memory_op, 6, pages), 1);
+  EXPECT_TRUE(renewed(kPage)) << "populate_physmap";
+  EXPECT_EQ(guest.op(Number::memory_op, 6, pages), 1);
+  EXPECT_TRUE(renewed(kPage)) << "populate_physmap over a page";
+  GnttabSetupTable grow{.dom = kDomIdSelf, .nr_frames = 2, .frame_list = kRam + 0x3000};
+  EXPECT_EQ(guest.grant(kSetup, grow), 0);
+  AddToPhysmap table{.domid = kDomIdSelf, .space = 1, .idx = 1, .gpfn = kPage >> kPageBits};
+  EXPECT_EQ(guest.op(Number::memory_op, 7, table), 0);
+  EXPECT_TRUE(renewed(kPage)) << "add_to_physmap";
+  RemoveFromPhysmap remove{.domid = kDomIdSelf, .gpfn = kPage >> kPageBits};
+  EXPECT_EQ(guest.op(Number::memory_op, 15, remove), 0);
+  EXPECT_TRUE(renewed(kPage)) << "remove_from_physmap";
 }
 
 TEST_F(XenGrants, TheCountOfMappingsIsLimited) {
@@ -273,6 +356,7 @@ TEST_F(XenGrants, TheCountOfMappingsIsLimited) {
   for (int i = 0; i < 128; ++i) pages.push_back(guest.domain().grants().map(5, true));
   EXPECT_NE(pages.back(), nullptr);
   EXPECT_EQ(guest.domain().grants().map(5, true), nullptr);
+  EXPECT_EQ(guest.domain().grants().map(5, false), nullptr) << "nor of another kind";
 }
 
 TEST_F(XenGrants, ADomainThatGoesTakesItsPagesWithIt) {
@@ -291,6 +375,62 @@ TEST_F(XenGrants, ADomainThatGoesTakesItsPagesWithIt) {
   map(kGntmapHostMap, 6);
   hypervisor.remove_domain(1);
   EXPECT_EQ(other.grant_flags(6), kGtfPermitAccess);
+}
+
+TEST_F(XenGrants, NothingStaysMappedOfADomainThatEnds) {
+  // Two handles for one page at two places; either undoes the other's mapping, and then there is
+  // a mapping without a handle.
+  other.grant_entry(5, kGtfPermitAccess, 1, kPage);
+  guest.put(kWhere, std::uint64_t{9});
+  const std::uint32_t first = map(kGntmapHostMap, 5).handle;
+  GnttabMapGrantRef second{
+      .host_addr = kWhere + kPageBytes, .flags = kGntmapHostMap, .ref = 5, .dom = 2};
+  ASSERT_EQ(guest.grant(kMap, second), 0);
+  EXPECT_EQ(unmap(first, kWhere + kPageBytes), 0);
+  EXPECT_EQ(unmap(second.handle, kWhere + kPageBytes), 0);
+  other.put(kPage, std::uint64_t{1});
+  EXPECT_EQ(guest.get<std::uint64_t>(kWhere), 1u);
+  // And RAM where a mapping was.
+  other.grant_entry(6, kGtfPermitAccess, 1, kPage + kPageBytes);
+  GnttabMapGrantRef covered{
+      .host_addr = kWhere + 2 * kPageBytes, .flags = kGntmapHostMap, .ref = 6, .dom = 2};
+  ASSERT_EQ(guest.grant(kMap, covered), 0);
+  guest.put(kRam + 0x2000, std::uint64_t{(kWhere + 2 * kPageBytes) >> kPageBits});
+  MemoryReservation pages{.extent_start = kRam + 0x2000, .nr_extents = 1, .domid = kDomIdSelf};
+  EXPECT_EQ(guest.op(Number::memory_op, 6, pages), 1);
+
+  hypervisor.end_domain(1);
+  EXPECT_EQ(guest.get<std::uint64_t>(kWhere), 9u);
+  EXPECT_EQ(other.grant_flags(6), kGtfPermitAccess);
+  EXPECT_EQ(guest.domain().physmap().kind((kWhere + 2 * kPageBytes) >> kPageBits),
+            Physmap::Kind::ram);
+}
+
+TEST_F(XenGrants, WhatIsMappedOfADomainThatEndedStaysAndNothingElseCanBeHad) {
+  other.grant_entry(5, kGtfPermitAccess, 1, kPage);
+  other.put(kPage, std::uint64_t{0x1234});
+  const GnttabMapGrantRef op = map(kGntmapHostMap, 5);
+  ASSERT_EQ(op.status, 0);
+  EvtchnAllocUnbound port{.dom = kDomIdSelf, .remote_dom = 1};
+  EXPECT_EQ(other.op(Number::event_channel_op, 6, port), 0);
+  EvtchnBindInterdomain bind{.remote_dom = 2, .remote_port = port.port};
+  EXPECT_EQ(guest.op(Number::event_channel_op, 0, bind), 0);
+
+  hypervisor.end_domain(2);
+  EXPECT_EQ(guest.get<std::uint64_t>(kWhere), 0x1234u);
+  EXPECT_EQ(map(kGntmapHostMap, 5).status, number(GrantStatus::bad_domain));
+  GnttabCopy copy{};
+  copy.source = {.u = {.ref = 5}, .domid = 2};
+  copy.dest = {.u = {.gmfn = (kRam + 0x5000) >> kPageBits}, .domid = kDomIdSelf};
+  copy.len = 8;
+  copy.flags = kGntcopySourceGref;
+  EXPECT_EQ(guest.grant(kCopy, copy), 0);
+  EXPECT_EQ(copy.status, number(GrantStatus::bad_domain));
+  EvtchnStatus status{.dom = kDomIdSelf, .port = bind.local_port};
+  EXPECT_EQ(guest.op(Number::event_channel_op, 5, status), 0);
+  EXPECT_EQ(status.status, 1u) << "EVTCHNSTAT_unbound";
+  EXPECT_EQ(guest.op(Number::event_channel_op, 0, bind), kEsrch);
+  EXPECT_EQ(unmap(op.handle), 0);
 }
 
 }  // namespace

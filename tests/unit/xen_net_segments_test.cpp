@@ -73,6 +73,13 @@ Bytes tcp_frame(const MacAddress& from, std::size_t payload, bool v6 = false) {
   return frame;
 }
 
+std::vector<Bytes> segment_tcp(std::span<const std::uint8_t> frame, std::size_t payload) {
+  TcpSegments segments(frame, payload);
+  std::vector<Bytes> made;
+  while (segments.left() != 0) made.push_back(segments.next());
+  return made;
+}
+
 TEST(TcpSegmentsTest, HeadersAreThoseOfEachSegment) {
   for (const bool v6 : {false, true}) {
     const std::size_t ip = 14, tcp = v6 ? 54 : 34, data = tcp + 20;
@@ -259,6 +266,42 @@ TEST_F(XenNetSegmentsTest, WhatCannotBeSegmentedIsLost) {
   EXPECT_EQ(a.backend->counts().dropped, 3u);
   settle();
   EXPECT_TRUE(b.received().empty());
+}
+
+TEST_F(XenNetSegmentsTest, EachProtocolHasItsOwnChecksums) {
+  b.set("feature-no-csum-offload", 1);  // IPv4's.
+  connect(b, true, true);
+  Bytes frame = tcp_frame(a.backend->mac(), 2000, true);
+  blank_checksum(frame);
+  transmit(frame, 1400, kTcpv6);
+  settle();
+  auto slots = b.received();
+  ASSERT_EQ(slots.size(), 2u);
+  EXPECT_EQ(slots[0].flags, 1u | 2u | 8u) << "what is to be segmented has a blank sum";
+  EXPECT_EQ(slots[0].bytes, frame);
+  // And the other way round.
+  transmit(tcp_frame(a.backend->mac(), 1000), 1400, kTcpv4);
+  settle();
+  slots = b.received();
+  ASSERT_EQ(slots.size(), 1u);
+  EXPECT_EQ(slots[0].flags, 1u) << "validated";
+  EXPECT_TRUE(sums_are_right(slots[0].bytes));
+}
+
+TEST_F(XenNetSegmentsTest, SegmentsThatHaveNoRoomAreNotMade) {
+  // Nobody is there: all are lost.
+  transmit(tcp_frame(a.backend->mac(), 16'000), 1, kTcpv4);
+  EXPECT_EQ(a.answers(), (std::vector<int>{0, 1, 0, 0, 0}));
+  settle();
+  EXPECT_EQ(b.backend->counts().dropped, 16'000u);
+  b.connect();
+  transmit(tcp_frame(a.backend->mac(), 16'000), 1, kTcpv4);
+  settle();
+  const std::uint64_t lost = b.backend->counts().dropped - 16'000;
+  b.post(16);
+  EXPECT_EQ(b.received().size(), 16u);
+  EXPECT_GT(lost, 14'000u);
+  EXPECT_LT(lost, 16'000u);
 }
 
 TEST_F(XenNetSegmentsTest, WhatWaitsIsBoundedInBytes) {

@@ -111,6 +111,18 @@ TEST_F(XenstoreRingTest, ADomainThatTakesNoRepliesIsNotReadOn) {
   EXPECT_EQ(replies.size(), 2000 * message(XsType::read, "one").size());
 }
 
+TEST_F(XenstoreRingTest, AnothersPageThatIsMappedOverTheRingIsLeftAlone) {
+  guest.mapped_over = kPage;
+  put(message(XsType::read, "name\0"s));
+  const FakeGuest::Page before = *reinterpret_cast<FakeGuest::Page*>(guest.frame(kPage));
+  wait();
+  EXPECT_EQ(before, *reinterpret_cast<FakeGuest::Page*>(guest.frame(kPage)));
+  guest.mapped_over = ~Gfn{0};
+  guest.send(ring.port());
+  wait();
+  EXPECT_EQ(get(), message(XsType::read, "one"));
+}
+
 TEST_F(XenstoreRingTest, IndexesOutOfReachEndTheConnection) {
   guest.set_word(kPage, kXsReqProd, guest.word(kPage, kXsReqCons) + kXsRingBytes + 1);
   guest.send(ring.port());

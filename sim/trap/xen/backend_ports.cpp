@@ -12,26 +12,21 @@ namespace {
 class MappedGrant final : public GrantedPage {
  public:
   MappedGrant(Domain& domain, GrantRef ref, bool writable)
-      : domain_(domain), ref_(ref), writable_(writable), gfn_(domain.grant_table().granted(ref)) {}
+      : domain_(domain), ref_(ref), writable_(writable), page_(domain.grant_table().page(ref)) {}
   ~MappedGrant() override { domain_.grant_table().release(ref_, !writable_); }
 
-  // The domain may have given the frame away since. Its memory is still there; should it not be,
-  // the backend works on a page that nobody sees.
-  std::uint8_t* bytes() override {
-    if (std::uint8_t* page = domain_.physmap().any_page(gfn_)) return page;
-    if (!lost_) lost_ = std::make_unique<std::uint8_t[]>(kPageBytes);
-    return lost_.get();
-  }
+  // The domain may have given the page away since, or mapped another over it. Then the backend
+  // works on one that nobody sees.
+  std::uint8_t* bytes() override { return domain_.physmap().bytes(*page_); }
   void written(std::size_t offset, std::size_t bytes) override {
-    if (domain_.physmap().any_page(gfn_)) domain_.physmap().written(gfn_, offset, bytes);
+    domain_.physmap().written(*page_, offset, bytes);
   }
 
  private:
   Domain& domain_;
   GrantRef ref_;
   bool writable_;
-  Gfn gfn_;
-  std::unique_ptr<std::uint8_t[]> lost_;
+  std::shared_ptr<PinnedPage> page_;
 };
 
 /// A port of the backends' domain.

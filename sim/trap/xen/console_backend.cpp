@@ -19,7 +19,7 @@ ConsoleBackend::ConsoleBackend(DomainMemory& memory, Gfn gfn, Channels& channels
                                CharacterPort& output, Sink* sink, unsigned index)
     : memory_(memory), gfn_(gfn), output_(output), sink_(sink), index_(index) {
   channel_ = channels.allocate([this] { take_output(); }, port_);
-  if (std::uint8_t* page = memory_.frame(gfn_)) {
+  if (std::uint8_t* page = memory_.own_frame(gfn_)) {
     for (const std::size_t field : {kInCons, kInProd, kOutCons, kOutProd}) {
       put_le<std::uint32_t>(page + field, 0);
     }
@@ -29,7 +29,7 @@ ConsoleBackend::ConsoleBackend(DomainMemory& memory, Gfn gfn, Channels& channels
 }
 
 bool ConsoleBackend::receive(std::uint8_t byte) {
-  std::uint8_t* page = memory_.frame(gfn_);
+  std::uint8_t* page = memory_.own_frame(gfn_);
   if (!page) return false;
   const auto consumer = get_le<std::uint32_t>(page + kInCons);
   const auto producer = get_le<std::uint32_t>(page + kInProd);
@@ -44,7 +44,7 @@ bool ConsoleBackend::receive(std::uint8_t byte) {
 }
 
 void ConsoleBackend::take_output() {
-  std::uint8_t* page = memory_.frame(gfn_);
+  std::uint8_t* page = memory_.own_frame(gfn_);
   if (!page) return;
   const auto consumer = get_le<std::uint32_t>(page + kOutCons);
   const auto producer = get_le<std::uint32_t>(page + kOutProd);

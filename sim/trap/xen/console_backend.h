@@ -15,7 +15,7 @@ namespace trapline::xen {
 /// xenconsoled's end of xencons_interface. The page is the domain's own, named to it by
 /// HVM_PARAM_CONSOLE_PFN, and port() by HVM_PARAM_CONSOLE_EVTCHN. Output is taken when the domain
 /// raises the event. Indexes that lie apart by more than the ring are ignored until they make
-/// sense.
+/// sense, and so is a page of another domain that is mapped in its place.
 class ConsoleBackend {
  public:
   /// `index` numbers the console in uart_line events, which go to `sink` unless it is null.

@@ -79,6 +79,9 @@ class Domain {
   /// Raises a VIRQ that the domain bound; vCPU 0's for a global one.
   void raise_virq(unsigned vcpu, std::uint32_t virq);
   bool is_shut_down() const { return shut_down_; }
+  /// Hypervisor::end_domain().
+  bool has_ended() const { return ended_; }
+  void set_ended() { ended_ = true; }
 
   // What follows is for the hypercalls.
   DomainHost& host() { return host_; }
@@ -164,6 +167,7 @@ class Domain {
   std::array<Watchdog, kWatchdogs> watchdogs_;
   std::optional<std::uint8_t> shutdown_code_;
   bool shut_down_ = false;
+  bool ended_ = false;
   std::string console_buffer_;
 };
 

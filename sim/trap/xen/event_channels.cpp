@@ -215,6 +215,14 @@ std::int64_t EventChannels::reset() {
   return 0;
 }
 
+void EventChannels::close_to_domains() {
+  for (EventPort number = 1; number < ports_.size(); ++number) {
+    const Port& port = ports_[number];
+    if (port.state != State::interdomain || port.remote->id() == kBackendDomain) continue;
+    close(number, false);
+  }
+}
+
 void EventChannels::raise_virq(unsigned vcpu, std::uint32_t virq) {
   if (virq >= kVirqs) return;
   const unsigned bound_on = is_global(virq) ? 0 : vcpu;

@@ -34,6 +34,8 @@ class EventChannels {
   std::int64_t bind_vcpu(EventPort port, std::uint32_t vcpu);
   std::int64_t unmask(EventPort port);
   std::int64_t reset();
+  /// The domain has ended: channels to others than the back ends are closed.
+  void close_to_domains();
   std::int64_t init_control(EvtchnInitControl& control);
   std::int64_t expand_array(Gfn gfn);
   std::int64_t set_priority(EventPort port, std::uint32_t priority);

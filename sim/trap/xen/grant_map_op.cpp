@@ -14,9 +14,12 @@ std::int16_t number(GrantStatus status) {
 GrantStatus map_page(Call& call, Domain& granter, const GnttabMapGrantRef& op) {
   // create_grant_host_mapping() of Arm takes no other flags.
   if ((op.flags & ~kGntmapReadonly) != kGntmapHostMap) return GrantStatus::general_error;
-  std::uint8_t* page = granter.physmap().own_page(granter.grant_table().granted(op.ref));
+  // Its owner may have put something else there while others had it mapped.
+  PinnedPage& pinned = *granter.grant_table().page(op.ref);
+  if (pinned.gone()) return GrantStatus::bad_page;
+  std::uint8_t* page = granter.physmap().bytes(pinned);
   const bool writable = !(op.flags & kGntmapReadonly);
-  if (page && call.domain.physmap().map_grant(op.host_addr >> kPageBits, page, writable)) {
+  if (call.domain.physmap().map_grant(op.host_addr >> kPageBits, page, writable, granter.id())) {
     return GrantStatus::okay;
   }
   call.hypervisor.say_once(call.domain, call.vcpu,
@@ -50,7 +53,6 @@ GrantStatus map_one(Call& call, GnttabMapGrantRef& op) {
   mapping.flags = op.flags;
   mapping.domain = op.dom;
   mapping.ref = op.ref;
-  mapping.at = op.host_addr >> kPageBits;
   op.dev_bus_addr = machine_address(*granter, granter->grant_table().granted(op.ref));
   op.handle = handle;
   return GrantStatus::okay;
@@ -60,7 +62,7 @@ GrantStatus map_one(Call& call, GnttabMapGrantRef& op) {
 GrantStatus unmap_page(Call& call, Domain& granter, GrantRef ref, std::uint64_t host_addr) {
   Physmap& physmap = call.domain.physmap();
   const Gfn at = host_addr >> kPageBits;
-  const std::uint8_t* page = granter.physmap().any_page(granter.grant_table().granted(ref));
+  const std::uint8_t* page = granter.physmap().address(granter.grant_table().granted(ref));
   const bool empty = physmap.kind(at) == Physmap::Kind::none;
   if (!empty && (!page || physmap.granted(at) != page)) return GrantStatus::general_error;
   if (!empty) physmap.remove(at, false);
@@ -72,7 +74,7 @@ GrantStatus unmap_one(Call& call, std::uint32_t handle, std::uint64_t host_addr,
   GrantTable& mine = call.domain.grant_table();
   GrantTable::Mapping* mapping = mine.mapping(handle);
   if (!mapping || mapping->flags == 0) return GrantStatus::bad_handle;
-  Domain* granter = call.hypervisor.find(mapping->domain);
+  Domain* granter = call.hypervisor.find_or_ended(mapping->domain);
   if (!granter) return GrantStatus::bad_handle;
   if (host_addr == 0) return GrantStatus::okay;  // Nothing that was asked for.
   if (new_addr != 0) return GrantStatus::general_error;

@@ -51,9 +51,10 @@ class CopyEnd {
     }
     return bytes() ? GrantStatus::okay : GrantStatus::bad_page;
   }
-  // An entry stays pinned when its frame is given away: the page is still there.
+  // An entry that was pinned before may be of a page that its owner has replaced since.
   std::uint8_t* bytes() {
-    return by_ref_ ? domain_->physmap().any_page(gfn_) : domain_->physmap().own_page(gfn_);
+    if (by_ref_ && domain_->grant_table().page(pointer_.u.ref)->gone()) return nullptr;
+    return domain_->physmap().own_page(gfn_);
   }
   void written(std::size_t offset, std::size_t bytes) {
     domain_->physmap().written(gfn_, offset, bytes);
@@ -105,8 +106,9 @@ std::optional<MachineFrame> frame_of(Call& call, std::uint64_t machine_address) 
     if (!call.domain.physmap().own_page(frame)) return std::nullopt;
     return MachineFrame{call.domain.config().direct_mapped ? &call.domain : nullptr, frame};
   }
-  Domain* domain =
-      owner < kDomIdFirstReserved ? call.hypervisor.find(static_cast<DomId>(owner)) : nullptr;
+  Domain* domain = owner < kDomIdFirstReserved
+                       ? call.hypervisor.find_or_ended(static_cast<DomId>(owner))
+                       : nullptr;
   const Gfn gfn = frame & ((std::uint64_t{1} << kMachineOwnerShift) - 1);
   if (!domain || !domain->physmap().own_page(gfn)) return std::nullopt;
   return MachineFrame{domain, gfn};

@@ -69,15 +69,16 @@ GrantStatus GrantTable::acquire(GrantRef ref, DomId by, bool readonly, bool for_
   if (ref >= entries()) return GrantStatus::bad_gntref;
   Active& active = active_[ref];
   std::uint8_t& count = readonly ? active.readers : active.writers;
-  if (active.pinned() && (active.by != by || count >= kMostPins)) {
-    return GrantStatus::general_error;
-  }
+  // The top bit of any count (0x80808080) stops all of them.
+  const bool full = active.readers >= kMostPins || active.writers >= kMostPins;
+  if (active.pinned() && (active.by != by || full)) return GrantStatus::general_error;
   if (!active.pinned() || (!readonly && active.writers == 0)) {
     const GrantStatus status = set_status(ref, by, readonly, for_map);
     if (status != GrantStatus::okay) return status;
     const Gfn gfn = entry(ref).frame;
     if (!active.pinned()) {
-      if (!domain_.physmap().own_page(gfn)) {
+      active.page = domain_.physmap().pin(gfn);
+      if (!active.page) {
         reduce_status(ref, readonly);
         return GrantStatus::bad_page;
       }
@@ -95,6 +96,7 @@ GrantStatus GrantTable::acquire(GrantRef ref, DomId by, bool readonly, bool for_
 void GrantTable::release(GrantRef ref, bool readonly) {
   std::uint8_t& count = readonly ? active_[ref].readers : active_[ref].writers;
   if (count != 0) --count;
+  if (!active_[ref].pinned()) active_[ref].page.reset();
   reduce_status(ref, readonly);
 }
 
@@ -151,21 +153,23 @@ void GrantTable::put_handle(std::uint32_t handle) {
 void GrantTable::release_mappings() {
   for (Mapping& mapping : mappings_) {
     if (mapping.flags == 0) continue;
-    if (Domain* granter = domain_.hypervisor().find(mapping.domain)) {
+    if (Domain* granter = domain_.hypervisor().find_or_ended(mapping.domain)) {
       granter->grant_table().release(mapping.ref, mapping.flags & kGntmapReadonly);
     }
-    domain_.physmap().remove(mapping.at, false);
     mapping.flags = 0;
   }
+  // Not at the places that the handles say: a handle can go while its page stays mapped, and
+  // something else can stand where it was.
+  domain_.physmap().remove_grants();
 }
 
 void GrantTable::forget_mappings_of(DomId domain) {
   for (std::uint32_t handle = 0; handle < mappings_.size(); ++handle) {
     Mapping& mapping = mappings_[handle];
     if (mapping.flags == 0 || mapping.domain != domain) continue;
-    domain_.physmap().remove(mapping.at, false);
     put_handle(handle);
   }
+  domain_.physmap().remove_grants(domain);
 }
 
 }  // namespace trapline::xen

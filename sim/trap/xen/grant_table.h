@@ -22,7 +22,6 @@ class GrantTable {
     std::uint32_t flags = 0;  ///< GNTMAP_*; 0: the handle is free.
     DomId domain = 0;
     GrantRef ref = 0;
-    Gfn at = 0;              ///< In the mapping domain.
     std::uint16_t vcpu = 0;  ///< Whose list of free handles it goes back to.
   };
 
@@ -42,6 +41,8 @@ class GrantTable {
   void release(GrantRef ref, bool readonly);
   /// The frame that an acquired entry grants.
   Gfn granted(GrantRef ref) const { return active_[ref].gfn; }
+  /// The page that stood there when it was acquired.
+  const std::shared_ptr<PinnedPage>& page(GrantRef ref) const { return active_[ref].page; }
   /// GNTTABOP_swap_grant_ref.
   GrantStatus swap(GrantRef a, GrantRef b);
   /// Any domain has something of this frame mapped.
@@ -64,6 +65,7 @@ class GrantTable {
     std::uint8_t writers = 0;
     DomId by = 0;
     Gfn gfn = 0;
+    std::shared_ptr<PinnedPage> page{};  ///< While it is pinned.
     bool pinned() const { return readers != 0 || writers != 0; }
   };
 

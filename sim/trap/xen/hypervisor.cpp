@@ -79,7 +79,20 @@ void Hypervisor::remove_domain(DomId id) {
   domains_.erase(found);
 }
 
+void Hypervisor::end_domain(DomId id) {
+  Domain* domain = find(id);
+  if (!domain) return;
+  domain->set_ended();
+  domain->grant_table().release_mappings();
+  domain->events().close_to_domains();
+}
+
 Domain* Hypervisor::find(DomId id) {
+  Domain* domain = find_or_ended(id);
+  return domain && domain->has_ended() ? nullptr : domain;
+}
+
+Domain* Hypervisor::find_or_ended(DomId id) {
   if (id == kBackendDomain && !config_.has_domain_0) return nullptr;
   const auto found = domains_.find(id);
   return found == domains_.end() ? nullptr : found->second.get();

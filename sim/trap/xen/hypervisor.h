@@ -69,8 +69,14 @@ class Hypervisor {
   /// Closes its event channels and gives back what it mapped, and what others mapped of it. Its
   /// Grants' pages must be gone.
   void remove_domain(DomId id);
+  /// The toolstack destroyed the domain, which has stopped: it gives back what it mapped, its event
+  /// channels to others are closed, and guests do not find it any more. What others mapped of it
+  /// stays until they unmap it, and its back ends until remove_domain().
+  void end_domain(DomId id);
   /// As a guest finds it; nullptr if there is none.
   Domain* find(DomId id);
+  /// Also one that has ended, for what is still mapped of it.
+  Domain* find_or_ended(DomId id);
 
   /// Carries out HVC #0xEA1 of a vCPU: the number in X16, arguments in X0 to X4.
   Outcome hypercall(Domain& domain, unsigned vcpu, std::array<std::uint64_t, 18>& x);

@@ -259,11 +259,16 @@ void NetBackend::resume() {
 
 void NetBackend::receive(const NetFrame& frame) {
   if (frame.segment_bytes != 0 && !takes_segments(frame)) {
-    for (std::vector<std::uint8_t>& segment : segment_tcp(frame.bytes, frame.segment_bytes)) {
-      wait_for_buffers({.bytes = std::move(segment), .validated = true});
+    // One at a time, as a sender can ask for as many as there are bytes.
+    TcpSegments segments(frame.bytes, frame.segment_bytes);
+    while (segments.left() != 0 && has_room()) {
+      wait_for_buffers({.bytes = segments.next(), .validated = true});
     }
-  } else {
+    counts_.dropped += segments.left();
+  } else if (has_room()) {
     wait_for_buffers(frame);
+  } else {
+    ++counts_.dropped;
   }
   on_receive();
 }
@@ -272,16 +277,22 @@ bool NetBackend::takes_segments(const NetFrame& frame) const {
   return is_ipv6(frame.bytes) ? segments_ipv6_ : segments_ipv4_;
 }
 
+// Each protocol for itself (NETIF_F_IP_CSUM, NETIF_F_IPV6_CSUM).
+bool NetBackend::fills_checksum(const NetFrame& frame) const {
+  return is_ipv6(frame.bytes) ? fill_ipv6_checksums_ : fill_checksums_;
+}
+
+bool NetBackend::has_room() const {
+  return state() == XenbusState::connected && !halted_ && rx_.attached() &&
+         waiting_.size() < kMostWaiting && waiting_bytes_ < kMostWaitingBytes;
+}
+
 void NetBackend::wait_for_buffers(NetFrame frame) {
-  const bool fits = scatter_ || frame.bytes.size() <= kPageBytes;
-  const bool room = waiting_.size() < kMostWaiting && waiting_bytes_ < kMostWaitingBytes;
-  if (state() != XenbusState::connected || halted_ || !rx_.attached() || !fits || !room) {
+  if (!scatter_ && frame.bytes.size() > kPageBytes) {
     ++counts_.dropped;
     return;
   }
-  const bool fill =
-      fill_checksums_ || (fill_ipv6_checksums_ && frame.checksum_blank && is_ipv6(frame.bytes));
-  if (frame.checksum_blank && fill) {
+  if (frame.checksum_blank && fills_checksum(frame)) {
     fill_checksum(frame.bytes);
     frame.checksum_blank = frame.validated = false;
   }

@@ -70,7 +70,9 @@ class NetBackend final : public XenbusBackend, private NetPort {
   void answer(const TxPacket& packet, std::int16_t status);
   void on_receive();
   void halt(const char* ring);
+  bool has_room() const;
   void wait_for_buffers(NetFrame frame);
+  bool fills_checksum(const NetFrame& frame) const;
   bool takes_segments(const NetFrame& frame) const;
   static std::uint32_t slots_of(const NetFrame& frame);
   void deliver(const NetFrame& frame);

@@ -156,24 +156,26 @@ std::optional<TcpLayout> tcp_layout(std::span<const std::uint8_t> frame) {
   return layout;
 }
 
-std::vector<std::vector<std::uint8_t>> segment_tcp(std::span<const std::uint8_t> frame,
-                                                   std::size_t payload) {
-  std::vector<std::vector<std::uint8_t>> segments;
-  const auto whole = tcp_layout(frame);
-  if (!whole) return segments;
-  const std::size_t bytes = whole->end - whole->payload;
-  std::size_t done = 0;
-  do {
-    const std::size_t part = std::min(payload, bytes - done);
-    std::vector<std::uint8_t> segment(frame.begin(), frame.begin() + whole->payload);
-    const auto from = frame.subspan(whole->payload + done, part);
-    segment.insert(segment.end(), from.begin(), from.end());
-    write_headers(segment, *whole, segments.size(), done, done + part == bytes);
-    fill_checksum(segment);
-    segments.push_back(std::move(segment));
-    done += part;
-  } while (done < bytes);
-  return segments;
+TcpSegments::TcpSegments(std::span<const std::uint8_t> frame, std::size_t payload)
+    : frame_(frame), payload_(payload), whole_(tcp_layout(frame)) {
+  if (!whole_) return;
+  const std::size_t bytes = whole_->end - whole_->payload;
+  count_ = std::max<std::size_t>(1, (bytes + payload - 1) / payload);
+}
+
+std::vector<std::uint8_t> TcpSegments::next() {
+  const std::size_t number = made_++;
+  const std::size_t done = number * payload_;
+  const std::size_t part = std::min(payload_, whole_->end - whole_->payload - done);
+  const auto headers = frame_.first(whole_->payload);
+  const auto from = frame_.subspan(whole_->payload + done, part);
+  std::vector<std::uint8_t> segment;
+  segment.reserve(headers.size() + part);
+  segment.assign(headers.begin(), headers.end());
+  segment.insert(segment.end(), from.begin(), from.end());
+  write_headers(segment, *whole_, number, done, left() == 0);
+  fill_checksum(segment);
+  return segment;
 }
 
 }  // namespace trapline::xen

@@ -30,8 +30,20 @@ struct TcpLayout {
 std::optional<TcpLayout> tcp_layout(std::span<const std::uint8_t> frame);
 
 /// The segments, with `payload` bytes each (not 0) but for the last, that hardware makes of one
-/// large TCP packet; their checksums are filled in. None if there is no tcp_layout().
-std::vector<std::vector<std::uint8_t>> segment_tcp(std::span<const std::uint8_t> frame,
-                                                   std::size_t payload);
+/// large TCP packet, one at a time; their checksums are filled in. None if there is no
+/// tcp_layout(). The frame must outlive it.
+class TcpSegments {
+ public:
+  TcpSegments(std::span<const std::uint8_t> frame, std::size_t payload);
+
+  std::size_t left() const { return count_ - made_; }
+  std::vector<std::uint8_t> next();  ///< Only while there is one left.
+
+ private:
+  std::span<const std::uint8_t> frame_;
+  std::size_t payload_;
+  std::optional<TcpLayout> whole_;
+  std::size_t count_ = 0, made_ = 0;
+};
 
 }  // namespace trapline::xen

@@ -42,16 +42,48 @@ std::uint8_t* Physmap::own_page(Gfn gfn) {
 }
 
 void Physmap::clear(Gfn gfn) {
+  take_from_pins(gfn);
   const auto found = changed_.find(gfn);
-  if (found == changed_.end()) return;
-  if (SharedPage* page = found->second.shared) {
-    if (const std::uint8_t* from = memory_.frame(gfn)) {
-      std::memcpy(page->own_.get(), from, kPageBytes);
+  if (found != changed_.end()) {
+    if (SharedPage* page = found->second.shared) {
+      if (const std::uint8_t* from = memory_.frame(gfn)) {
+        std::memcpy(page->own_.get(), from, kPageBytes);
+      }
+      page->at_.reset();
     }
-    page->at_.reset();
+    const bool granted = found->second.granted != nullptr;
+    found->second = Entry{};
+    if (granted) memory_.unmap(gfn);
   }
-  if (found->second.granted) memory_.unmap(gfn);
-  found->second = Entry{};
+  memory_.renew(gfn);
+}
+
+/// The page at `gfn` leaves the domain.
+void Physmap::take_from_pins(Gfn gfn) {
+  const auto found = pins_.find(gfn);
+  if (found == pins_.end()) return;
+  const std::shared_ptr<PinnedPage> page = found->second.lock();
+  pins_.erase(found);
+  const std::uint8_t* from = page ? memory_.frame(gfn) : nullptr;
+  if (!page) return;
+  page->kept_ = std::make_unique<std::uint8_t[]>(kPageBytes);
+  if (from) std::memcpy(page->kept_.get(), from, kPageBytes);
+}
+
+std::shared_ptr<PinnedPage> Physmap::pin(Gfn gfn) {
+  if (!own_page(gfn)) return nullptr;
+  std::weak_ptr<PinnedPage>& known = pins_[gfn];
+  std::shared_ptr<PinnedPage> page = known.lock();
+  if (!page) known = page = std::make_shared<PinnedPage>(gfn);
+  return page;
+}
+
+std::uint8_t* Physmap::bytes(PinnedPage& page) {
+  return page.gone() ? page.kept_.get() : memory_.frame(page.gfn_);
+}
+
+void Physmap::written(PinnedPage& page, std::size_t offset, std::size_t bytes) {
+  if (!page.gone()) memory_.written(page.gfn_, offset, bytes);
 }
 
 bool Physmap::take_unmapped(std::uint64_t count) {
@@ -109,14 +141,36 @@ bool Physmap::map(SharedPage& page, Gfn gfn) {
   return true;
 }
 
-bool Physmap::map_grant(Gfn gfn, std::uint8_t* page, bool writable) {
+bool Physmap::map_grant(Gfn gfn, std::uint8_t* page, bool writable, DomId owner) {
   const auto found = changed_.find(gfn);
   SharedPage* shared = found == changed_.end() ? nullptr : found->second.shared;
   if (shared) std::memcpy(shared->own_.get(), bytes(*shared), kPageBytes);
+  const auto pinned = pins_.find(gfn);
+  const std::shared_ptr<PinnedPage> leaves =
+      pinned == pins_.end() ? nullptr : pinned->second.lock();
+  std::unique_ptr<std::uint8_t[]> kept;
+  if (leaves) {
+    kept = std::make_unique<std::uint8_t[]>(kPageBytes);
+    std::memcpy(kept.get(), memory_.frame(gfn), kPageBytes);
+  }
   if (!memory_.map(gfn, page, writable)) return false;
+  if (leaves) {
+    leaves->kept_ = std::move(kept);
+    pins_.erase(pinned);
+  }
   if (shared) shared->at_.reset();
-  set(gfn, Entry{.kind = writable ? Kind::grant_write : Kind::grant_read, .granted = page});
+  set(gfn, Entry{.kind = writable ? Kind::grant_write : Kind::grant_read,
+                 .granted = page,
+                 .owner = owner});
   return true;
+}
+
+void Physmap::remove_grants(std::optional<DomId> owner) {
+  std::vector<Gfn> places;
+  for (const auto& [gfn, entry] : changed_) {
+    if (entry.granted && (!owner || entry.owner == *owner)) places.push_back(gfn);
+  }
+  for (const Gfn gfn : places) remove(gfn, false);
 }
 
 const std::uint8_t* Physmap::granted(Gfn gfn) const {

@@ -31,6 +31,20 @@ class SharedPage {
   std::optional<Gfn> at_;
 };
 
+/// The page that stood at a frame when it was granted. Whatever the domain puts there later is
+/// another one.
+class PinnedPage {
+ public:
+  explicit PinnedPage(Gfn gfn) : gfn_(gfn) {}
+
+  bool gone() const { return kept_ != nullptr; }  ///< The domain has it no more.
+
+ private:
+  friend class Physmap;
+  Gfn gfn_;
+  std::unique_ptr<std::uint8_t[]> kept_;  ///< What it held when it went.
+};
+
 /// The frames of one domain. RAM is where it was built with some and did not give it back; other
 /// pages stand where the domain put them.
 class Physmap {
@@ -51,11 +65,17 @@ class Physmap {
   Kind kind(Gfn gfn) const;
   /// The bytes of a page that is the domain's own, RAM or shared; nullptr for any other.
   std::uint8_t* own_page(Gfn gfn);
-  /// The bytes of whatever is at `gfn` now.
-  std::uint8_t* any_page(Gfn gfn) { return memory_.frame(gfn); }
+  /// The machine's memory at `gfn`, whatever is there now: which frame it is, not for its bytes.
+  const std::uint8_t* address(Gfn gfn) { return memory_.frame(gfn); }
   void written(Gfn gfn, std::size_t offset, std::size_t bytes) {
     memory_.written(gfn, offset, bytes);
   }
+
+  /// Holds on to the page that own_page() says is there; nullptr: there is none.
+  std::shared_ptr<PinnedPage> pin(Gfn gfn);
+  /// A page that is gone keeps its bytes, which nobody else sees.
+  std::uint8_t* bytes(PinnedPage& page);
+  void written(PinnedPage& page, std::size_t offset, std::size_t bytes);
 
   std::uint64_t frames() const { return frames_; }          ///< XENMEM_current_reservation.
   std::uint64_t max_frames() const { return max_frames_; }  ///< XENMEM_maximum_reservation.
@@ -76,21 +96,25 @@ class Physmap {
   /// False: the machine has no memory at this address. The page must not be mapped elsewhere.
   bool map(SharedPage& page, Gfn gfn);
 
-  /// Maps a page of frame() of some domain. False: the machine cannot.
-  bool map_grant(Gfn gfn, std::uint8_t* page, bool writable);
+  /// Maps a page of frame() of `owner`. False: the machine cannot.
+  bool map_grant(Gfn gfn, std::uint8_t* page, bool writable, DomId owner);
   /// The page that map_grant() put there; nullptr for any other frame.
   const std::uint8_t* granted(Gfn gfn) const;
+  /// Takes away all that map_grant() put anywhere; of one owner alone if one is named.
+  void remove_grants(std::optional<DomId> owner = std::nullopt);
 
  private:
   struct Entry {
     Kind kind = Kind::none;
     SharedPage* shared = nullptr;
     std::uint8_t* granted = nullptr;
+    DomId owner = 0;  ///< Of what is granted.
   };
 
   bool built_with(Gfn gfn) const;
   void set(Gfn gfn, const Entry& entry);
   void clear(Gfn gfn);
+  void take_from_pins(Gfn gfn);
 
   DomainMemory& memory_;
   std::vector<FrameRange> ram_;
@@ -98,6 +122,7 @@ class Physmap {
   std::uint64_t max_frames_;
   Gfn last_gfn_ = 0;
   std::map<Gfn, Entry> changed_;  // Frames that are not as the domain was built.
+  std::map<Gfn, std::weak_ptr<PinnedPage>> pins_;  // Of the pages that are there now.
 };
 
 }  // namespace trapline::xen

@@ -46,6 +46,11 @@ class DomainMemory {
   }
   /// Undoes map(): `gfn` is again the domain's own memory, if it has any there.
   virtual void unmap(Gfn gfn) { (void)gfn; }
+  /// What the domain has at `gfn`, which is not mapped, is another page from now on, with the same
+  /// bytes: where others mapped the page that was there, they keep that one.
+  virtual void renew(Gfn gfn) { (void)gfn; }
+  /// frame(), but nullptr where a page of another domain is mapped or nothing at all.
+  virtual std::uint8_t* own_frame(Gfn gfn) { return frame(gfn); }
 };
 
 /// Why a domain stopped (SHUTDOWN_* of sched.h).

@@ -36,7 +36,7 @@ XenstoreRing::XenstoreRing(XenstoreServer& server, DomId domain, DomainMemory& m
       service_(server.clock(), [this] { service(); }) {
   channel_ = channels.allocate([this] { soon(); }, port_);
   connection_.on_output = [this] { soon(); };
-  if (std::uint8_t* page = memory_.frame(gfn_)) reset_page(page);
+  if (std::uint8_t* page = memory_.own_frame(gfn_)) reset_page(page);
 }
 
 XenstoreRing::~XenstoreRing() {
@@ -64,8 +64,8 @@ void XenstoreRing::reset_page(std::uint8_t* page) {
 }
 
 void XenstoreRing::service() {
-  std::uint8_t* page = memory_.frame(gfn_);
-  if (!page) return;  // The domain gave the page up; nothing can be said to it.
+  std::uint8_t* page = memory_.own_frame(gfn_);
+  if (!page) return;  // The domain gave the page up, or mapped another's over it.
   in_service_ = true;
   bool changed = false;
   if (get_le<std::uint32_t>(page + kXsConnection) == kXsReconnect) {
