@@ -134,7 +134,7 @@ class VmsaFuzz : public MpuFuzz {
   }
 
   void change(Dice& dice) override {
-    const std::uint64_t before = walks_by();
+    const std::vector<std::uint64_t> before = walks_by();
     switch (dice.below(16)) {
       case 0:
       case 1:
@@ -171,16 +171,16 @@ class VmsaFuzz : public MpuFuzz {
     if (before != walks_by()) flush();
   }
 
-  /// A value that tells the states apart in which the descriptors may be read differently.
-  std::uint64_t walks_by() const {
-    std::uint64_t sum = state.hcr;
+  /// Tells the states apart in which the descriptors may be read differently.
+  std::vector<std::uint64_t> walks_by() const {
+    std::vector<std::uint64_t> values{state.hcr};
     for (const mpu_oracle::RawRegion& region : state.el2) {
       const std::uint64_t base = region.prbar & 0xffff'ffff'ffc0;
       const std::uint64_t limit = region.prlar & 0xffff'ffff'ffc0;
       if (!(region.prlar & 1) || base >= kTreesEnd || limit < kTrees) continue;
-      sum = (sum * 31 + region.prbar) * 31 + region.prlar;
+      values.insert(values.end(), {region.prbar, region.prlar});
     }
-    return sum;
+    return values;
   }
   void flush() { write(kTlbiAlle1, 0); }
 
