@@ -39,27 +39,31 @@ class MpuSetTracker {
   template <typename Slots>
   void add(std::uint64_t hash, std::uint64_t cycles, Slots slots) {
     if (cycles == 0) return;
-    if (hash != last_hash_ || !any_) {  // Most events change no region.
-      if (cycles_.size() >= kMostSets && !cycles_.contains(hash)) return;
-      if (any_) cycles_[last_hash_] = last_total_;
-      any_ = true;
+    if (hash != last_hash_ || totals_.empty()) {  // Most events change no region.
+      const auto found = index_.find(hash);
+      if (found == index_.end() && totals_.size() >= kMostSets) return;
+      last_ = found != index_.end() ? found->second : static_cast<std::uint32_t>(totals_.size());
       last_hash_ = hash;
-      last_total_ = cycles_[hash];
+      if (found == index_.end()) {
+        index_.emplace(hash, last_);
+        totals_.push_back(0);
+      }
     }
-    last_total_ += cycles;
-    if (hash != best_hash_ && last_total_ <= best_.cycles) return;
+    const std::uint64_t total = totals_[last_] += cycles;
+    if (hash != best_hash_ && total <= best_.cycles) return;
     if (hash != best_hash_) best_.slots = slots();
     best_hash_ = hash;
-    best_.cycles = last_total_;
+    best_.cycles = total;
   }
   const MpuSet& longest() const { return best_; }
 
  private:
   static constexpr std::size_t kMostSets = 1 << 20;
 
-  std::unordered_map<std::uint64_t, std::uint64_t> cycles_;  // But for the last set's.
-  bool any_ = false;
-  std::uint64_t last_hash_ = 0, last_total_ = 0;
+  std::unordered_map<std::uint64_t, std::uint32_t> index_;  // Into totals_, by hash.
+  std::vector<std::uint64_t> totals_;                       // Cycles.
+  std::uint64_t last_hash_ = 0;
+  std::uint32_t last_ = 0;
   std::uint64_t best_hash_ = 0;
   MpuSet best_;
 };
