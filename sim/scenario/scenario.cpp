@@ -279,7 +279,8 @@ void check_scenario(const Scenario& scenario) {
   const MachineConfig& machine = scenario.machine;
   check_images(machine);
   if (machine.ram_bytes == 0u) throw ScenarioError("the machine has no RAM: give -m SIZE");
-  for (const auto& [bridge, file] : scenario.captures) {
+  for (const auto& capture : scenario.captures) {
+    const std::string& bridge = capture.first;
     const bool known =
         std::any_of(machine.domains.begin(), machine.domains.end(), [&](const DomainSpec& domain) {
           return std::any_of(domain.nets.begin(), domain.nets.end(),
