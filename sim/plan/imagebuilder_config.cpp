@@ -200,10 +200,11 @@ class Reader {
   }
 
   void unknown() {
-    for (const auto& [name, array] : shell_.variables) {
+    for (const auto& variable : shell_.variables) {
+      const auto& [name, array] = variable;
       if (known_.contains(name) || array.empty()) continue;
       const ShellValue& value = array.begin()->second;
-      const auto is = [&](std::string_view other) { return name.starts_with(other); };
+      const auto is = [&](std::string_view other) { return variable.first.starts_with(other); };
       if (std::any_of(std::begin(kUnsupported), std::end(kUnsupported), is)) {
         fail(value, fmt::format("{}: there is no plan for it; these ports run dom0less", name));
       }

@@ -42,6 +42,7 @@ class FakeGuest final : public DomainMemory, public Grants, public Channels {
     return ref;
   }
   void revoke(GrantRef ref) { grants_.erase(ref); }
+  using DomainMemory::map;
   std::unique_ptr<GrantedPage> map(GrantRef ref, bool writable) override {
     const auto found = grants_.find(ref);
     if (found == grants_.end() || (writable && found->second.read_only)) return nullptr;
