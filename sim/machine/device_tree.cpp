@@ -65,6 +65,12 @@ DeviceTree DeviceTree::parse(std::span<const std::uint8_t> bytes, const std::str
   if (error != 0) {
     throw ImageError(path, std::string("device tree cannot be used: ") + fdt_strerror(error));
   }
+  // libfdt checks a tree that begins with FDT_NOP, but cannot edit its root.
+  int length = 0;
+  if (!fdt_get_name(tree.blob_.data(), 0, &length)) {
+    throw ImageError(path, "device tree is corrupt: it does not begin with the root node",
+                     "copy or compile it again");
+  }
   return tree;
 }
 
